@@ -1,0 +1,68 @@
+"""How fast a session goes: requests a second, requests at once, waits that can be stopped, and counters."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass, field
+
+from iotnb.errors import Stopped
+
+
+@dataclass
+class Counters:
+    """What a session has done so far; `waited` is in seconds."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    waited: float = 0.0
+    limited: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, **amounts: float) -> None:
+        """Adds to several counters at once; safe between threads."""
+        with self.lock:
+            for name, amount in amounts.items():
+                setattr(self, name, getattr(self, name) + amount)
+
+
+class Pace:
+    """Spreads requests over time and threads, and holds all of them back after a 429.
+
+    `rate` is the most requests a second (None: no limit), `workers` the most at once.
+    """
+
+    def __init__(self, *, rate: float | None, workers: int) -> None:
+        self._step = 1.0 / rate if rate else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(workers)
+
+    def wait(self, stop: threading.Event | None) -> None:
+        """Waits for the turn of one request; raises Stopped."""
+        with self._lock:
+            present = time.monotonic()
+            turn = max(present, self._next)
+            if self._step or turn > present:
+                self._next = turn + self._step
+        if turn > present:
+            wait(turn - present, stop)
+
+    def hold(self, seconds: float) -> None:
+        """Lets nobody's turn come for so many seconds."""
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + seconds)
+
+    def place(self, *, paced: bool) -> contextlib.AbstractContextManager[object]:
+        """One of the places for requests at once; a long poll (`paced=False`) takes none."""
+        return self._places if paced else contextlib.nullcontext()
+
+
+def wait(seconds: float, stop: threading.Event | None) -> None:
+    """Sleeps, and raises Stopped as soon as `stop` is set."""
+    if stop is None:
+        time.sleep(seconds)
+    elif stop.wait(seconds):
+        raise Stopped("stopped while waiting to try again")

@@ -1,0 +1,231 @@
+"""The ASGI application: routing on raw paths, authentication, errors in the platform's shape."""
+
+import asyncio
+import inspect
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+from iotnb.sandbox.cumulocity.auth import PUBLIC, authenticate, error_body
+from iotnb.sandbox.cumulocity.state import Platform
+from iotnb.sandbox.cumulocity.wire import ERROR_INFO, JSON, Answer, Call, Refused, encode, media, parse_query
+
+Handler = Callable[..., Answer | Awaitable[Answer]]
+Route = tuple[str, str, Handler]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_VERBS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
+
+
+class _Node:
+    """One segment of the tree of paths."""
+
+    __slots__ = ("handlers", "names", "other", "template")
+
+    def __init__(self) -> None:
+        self.names: dict[str, _Node] = {}
+        self.other: _Node | None = None
+        self.handlers: dict[str, Handler] = {}
+        self.template = ""
+
+
+class Router:
+    """Paths to handlers; `{name}` stands for one segment, which a handler receives decoded."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.root = _Node()
+        for method, template, handler in routes:
+            node = self.root
+            for segment in template.strip("/").split("/"):
+                if segment.startswith("{"):
+                    node.other = node.other or _Node()
+                    node = node.other
+                else:
+                    node = node.names.setdefault(segment, _Node())
+            node.handlers[method] = handler
+            node.template = template
+
+    def find(self, segments: tuple[str, ...]) -> tuple[_Node, tuple[str, ...]] | None:
+        """The node of a path and the values of its variable segments, or None."""
+        return self._walk(self.root, segments, ())
+
+    def _walk(
+        self, node: _Node, rest: tuple[str, ...], found: tuple[str, ...]
+    ) -> tuple[_Node, tuple[str, ...]] | None:
+        if not rest:
+            return (node, found) if node.handlers else None
+        named = node.names.get(rest[0])
+        if named is not None:
+            match = self._walk(named, rest[1:], found)
+            if match is not None:
+                return match
+        return None if node.other is None else self._walk(node.other, rest[1:], (*found, rest[0]))
+
+
+class App:
+    """Cumulocity's REST API over one Platform."""
+
+    def __init__(self, platform: Platform, routes: Iterable[Route]) -> None:
+        self.platform = platform
+        self.router = Router(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry: HTTP only."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003})
+        else:
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = _call(scope, await _body(receive))
+        call.is_main = scope.get("server", (None, None))[1] in (self.platform.service.port, None)
+        call.strict = self.platform.switches.strict
+        try:
+            answer = await self._answer(call, receive)
+        except Refused as refused:
+            answer = Answer(
+                status=refused.status, body=error_body(refused, ERROR_INFO), content_type=media("error")
+            )
+        await _send(call, answer, send)
+
+    async def _answer(self, call: Call, receive: Receive) -> Answer:
+        platform = self.platform
+        match = self.router.find(call.segments)
+        if match is None:
+            raise Refused(404, "general/Not Found", f"No handler found for {call.method} {call.path}")
+        node, values = match
+        handler = node.handlers.get("GET" if call.method == "HEAD" else call.method)
+        if handler is None:
+            if call.method == "OPTIONS":
+                return Answer(status=200, headers={"Allow": ", ".join(sorted(node.handlers))})
+            raise Refused(405, "general/methodNotAllowed", f"Request method '{call.method}' not supported")
+        with platform.lock:
+            platform.tick()
+            if node.template not in PUBLIC and call.is_main:
+                call.user = authenticate(platform, call)
+            _check_types(call)
+            answer = handler(platform, call, *values)
+        if inspect.isawaitable(answer):
+            return await _unless_gone(answer, receive)
+        return answer
+
+
+async def _unless_gone(answer: Awaitable[Answer], receive: Receive) -> Answer:
+    """Wait for an answer, but give it up when the client hangs up."""
+    work = asyncio.ensure_future(answer)
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        return work.result() if work.done() else Answer(status=499)
+    finally:
+        for task in (work, gone):
+            task.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _check_types(call: Call) -> None:
+    """406 when nothing acceptable can be sent; in strict mode 415 for a body that is not of a vendor type."""
+    accept = call.accept
+    known = (
+        "*/*",
+        "application/*",
+        "json",
+        "text/csv",
+        "text/plain",
+        "octet-stream",
+        "excel",
+        "xlsx",
+        "multipart",
+    )
+    if accept and not any(one in accept for one in known) and "binaries" not in call.segments:
+        raise Refused(406, "general/notAcceptable", "Could not find acceptable representation")
+    if not call.strict or call.method not in ("POST", "PUT") or not call.body:
+        return
+    special = {"oauth", "binaries", "notification", "cep", "bulkNewDeviceRequests"}
+    if special.isdisjoint(call.segments) and not call.content_type.startswith(
+        "application/vnd.com.nsn.cumulocity."
+    ):
+        raise Refused(
+            415, "general/unsupportedMediaType", f"Content type '{call.content_type}' not supported"
+        )
+
+
+def _call(scope: Scope, body: bytes) -> Call:
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+    raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0]
+    segments = tuple(unquote(part) for part in raw.split("/") if part)
+    query, pairs = parse_query(scope.get("query_string", b"").decode("latin-1"))
+    method = scope["method"].upper()
+    override = headers.get("x-http-method", "").upper()
+    if method == "POST" and override in _VERBS:
+        method = override
+    host = headers.get("host", "localhost")
+    chain: list[str] = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain", [])
+    return Call(
+        method=method,
+        path="/" + "/".join(part for part in raw.split("/") if part),
+        segments=segments,
+        query=query,
+        pairs=pairs,
+        headers=headers,
+        body=body,
+        origin=f"{scope.get('scheme', 'http')}://{host}",
+        peer=tuple(chain),
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(parts)
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _send(call: Call, answer: Answer, send: Send) -> None:
+    body = (
+        b"" if answer.body is None else answer.body if isinstance(answer.body, bytes) else encode(answer.body)
+    )
+    headers: list[tuple[bytes, bytes]] = []
+    if body:
+        kind = answer.content_type or (media(answer.kind) if answer.kind else JSON)
+        if answer.kind and not answer.content_type and _plain(call.accept):
+            kind = JSON + ";charset=UTF-8"
+        headers.append((b"content-type", kind.encode()))
+    if answer.gzipped and "gzip" in call.headers.get("accept-encoding", ""):
+        headers.append((b"content-encoding", b"gzip"))
+    elif answer.gzipped:
+        body = zlib.decompress(body, 31)
+    if answer.status != 204:
+        headers.append((b"content-length", str(len(body)).encode()))
+    headers += [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+    headers += [(b"set-cookie", cookie.encode()) for cookie in answer.cookies]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else body})
+
+
+def _plain(accept: str) -> bool:
+    """Whether the client asked for plain JSON and for no vendor type."""
+    return JSON in accept and "vnd.com" not in accept and "*/*" not in accept
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

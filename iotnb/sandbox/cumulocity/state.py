@@ -1,0 +1,237 @@
+"""The state of one running Cumulocity sandbox: the world's parts, the switches, the stores, the ticker."""
+
+import heapq
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from iotnb.sandbox.cumulocity.wire import Refused
+from iotnb.sandbox.fleet import Fleet
+from iotnb.sandbox.world import Service, World
+
+if TYPE_CHECKING:
+    from iotnb.sandbox.cumulocity.access import Access
+    from iotnb.sandbox.cumulocity.directory import Directory
+    from iotnb.sandbox.cumulocity.history import History
+    from iotnb.sandbox.cumulocity.identity import Identities
+    from iotnb.sandbox.cumulocity.lanes import Measured
+    from iotnb.sandbox.cumulocity.objects import Objects
+    from iotnb.sandbox.cumulocity.realtime import Hub
+
+_log = logging.getLogger(__name__)
+TENANT = "test"
+MANAGEMENT = "management"
+EDITIONS = ("10.15", "2024", "2025", "2026", "latest")
+DAY = 86_400_000
+_CACHE_BYTES = 64 * 1024 * 1024
+FIRST_IDS = {
+    # where the ids of what users create begin: the numbers of the tutorial
+    "object": 2480300,
+    "operation": 2593101,
+    "alarm": 214600,
+    "measurement": 1001,
+    "event": 1001,
+    "audit": 1001,
+    "bulk": 1,
+    "retention": 10,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What a run may change about the platform; see `update` for the values allowed."""
+
+    edition: str = "latest"
+    persistence: str = "legacy"  # or timeseries
+    strict: bool = False
+    credentials_status: int = 201  # or 200
+    scan_budget: int = 0  # documents that a restricted user's request scans; 0: 10 x max(pageSize, 100)
+    retention: bool = False  # delete what the retention rules say
+    hold_seconds: float = 20.0  # how long a real-time connect without advice is held
+    without_children: bool = True  # the feature toggle: withChildren defaults to false (edition 2026 on)
+    short_rows: bool = False  # series rows end early instead of holding null
+    offset_minutes: int = 0  # the platform's zone in the times of answers
+    late_delete_seconds: float = 0.0  # deletes take effect this much later
+    oai_secure: bool = True  # whether the login options offer OAI-Secure
+    lose_clients: bool = False  # Bayeux forgets every client at its next connect
+
+    def update(self, changes: Mapping[str, Any]) -> "Switches":
+        """A copy with some switches changed; ValueError names what is not understood."""
+        known = {one.name for one in fields(self)}
+        unknown = set(changes) - known
+        if unknown:
+            raise ValueError(
+                f"unknown switch {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
+            )
+        made = replace(self, **changes)
+        if made.edition not in EDITIONS:
+            raise ValueError(f"edition is one of {', '.join(EDITIONS)}, not {made.edition!r}")
+        if made.persistence not in ("legacy", "timeseries"):
+            raise ValueError(f"persistence is legacy or timeseries, not {made.persistence!r}")
+        if made.credentials_status not in (200, 201):
+            raise ValueError(f"credentials_status is 200 or 201, not {made.credentials_status!r}")
+        return made
+
+    def since(self, edition: str) -> bool:
+        """Whether the edition in force is this one or a later one."""
+        return EDITIONS.index(self.edition) >= EDITIONS.index(edition)
+
+    @property
+    def revert_default(self) -> bool:
+        """What `revert` means for measurements and series when it is not given."""
+        return self.persistence == "timeseries" and self.since("2026")
+
+    @property
+    def with_children_default(self) -> bool:
+        """What `withChildren` means when it is not given."""
+        return not (self.since("2026") and self.without_children)
+
+
+@dataclass(order=True)
+class Due:
+    """Something that happens at a moment of the sandbox's clock."""
+
+    at: int
+    order: int
+    act: Callable[[int], None] = field(compare=False)
+
+
+class Cache:
+    """Rendered pages by what they depend on; the oldest go when the bytes are too many."""
+
+    def __init__(self, most_bytes: int = _CACHE_BYTES) -> None:
+        self._most = most_bytes
+        self._held: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Hashable) -> bytes | None:
+        """A page, which counts as used now."""
+        found = self._held.get(key)
+        if found is not None:
+            self._held.move_to_end(key)
+        return found
+
+    def put(self, key: Hashable, page: bytes) -> None:
+        """Keep a page."""
+        if key in self._held or len(page) > self._most:
+            return
+        self._held[key] = page
+        self._bytes += len(page)
+        while self._bytes > self._most:
+            self._bytes -= len(self._held.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        """Forget every page."""
+        self._held.clear()
+        self._bytes = 0
+
+
+class Platform:
+    """Everything a handler needs; one per sandbox and platform."""
+
+    objects: "Objects"
+    directory: "Directory"
+    access: "Access"
+    hub: "Hub"
+    identities: "Identities"
+    measured: "Measured"
+    history: "History"
+
+    def __init__(self, world: World, service: Service) -> None:
+        self.world = world
+        self.service = service
+        self.clock = world.clock
+        self.store = world.store
+        self.tokens = world.tokens
+        self.cache = Cache()
+        self.lock = threading.RLock()
+        self._due: list[Due] = []
+        self._order = 0
+        self._switches = (repr(None), Switches())
+
+    @property
+    def fleet(self) -> Fleet:
+        """The simulated fleet, which is another one after the sandbox was seeded anew."""
+        return self.world.fleet
+
+    @property
+    def switches(self) -> Switches:
+        """The switches as they stand now; ValueError when one of them is not understood."""
+        text = repr(self.world.switches)
+        if self._switches[0] != text:
+            self._switches = (text, Switches().update(self.world.switches))
+            self.cache.clear()
+        return self._switches[1]
+
+    def say(self, text: str) -> None:
+        """One line in the sandbox's log, for what a person would read on a telephone."""
+        _log.info("%s", text)
+
+    def now(self) -> int:
+        """The sandbox's present, in milliseconds."""
+        return self.clock.now()
+
+    def next_id(self, kind: str) -> int:
+        """A new id of a kind; ids ascend within a kind and never come back."""
+        return self.next_ids(kind, 1)[0]
+
+    def next_ids(self, kind: str, count: int) -> range:
+        """Several new ids."""
+        return self.store.next_ids(kind, count, start=FIRST_IDS.get(kind, 1))
+
+    def later(self, at: int, act: Callable[[int], None]) -> None:
+        """Have something done at a moment; `act` receives that moment."""
+        self._order += 1
+        heapq.heappush(self._due, Due(at, self._order, act))
+
+    def tick(self) -> None:
+        """Do what has become due; called before every request and by the background loop."""
+        now = self.now()
+        while self._due and self._due[0].at <= now:
+            due = heapq.heappop(self._due)
+            due.act(due.at)
+
+    def soon(self, delete: Callable[[int], None]) -> None:
+        """Delete now, or later when the switch `late_delete_seconds` says that deletes take their time."""
+        late = self.switches.late_delete_seconds
+        if late:
+            self.later(self.now() + int(late * 1000), delete)
+        else:
+            delete(self.now())
+
+    def forget_plans(self) -> None:
+        """Drop everything that was still to happen."""
+        self._due.clear()
+
+    def next_due(self) -> int | None:
+        """The moment of the next plan, or None."""
+        return self._due[0].at if self._due else None
+
+    def oldest(self, kind: str) -> int | None:
+        """The moment before which retention has removed everything of a data type, or None."""
+        if not self.switches.retention:
+            return None
+        rules = [
+            rule for rule in self.store.settings("retention").values() if rule["dataType"] in (kind, "*")
+        ]
+        general = [rule["maximumAge"] for rule in rules if self._is_general(rule)]
+        return self.now() - min(general) * DAY if general else None
+
+    @staticmethod
+    def _is_general(rule: Mapping[str, Any]) -> bool:
+        return all(rule.get(name, "*") == "*" for name in ("fragmentType", "type", "source"))
+
+    def need_edition(self, edition: str) -> None:
+        """404 when the edition in force does not have an endpoint yet."""
+        if not self.switches.since(edition):
+            raise Refused(404, "general/notFound", "No handler found for this path")
+
+
+def number(text: str, refused: Refused) -> int:
+    """An id from a path or a body as a number; anything but decimal digits is the given refusal."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+        raise refused
+    return int(text)

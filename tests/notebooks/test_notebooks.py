@@ -1,0 +1,447 @@
+"""Every notebook: its source is clean; it runs headless against the sandbox, again and backwards, no leaks.
+
+The kernels are real and separate processes. They find the sandbox of this process as those of `iotnb lab`
+find theirs: through the environment. nbclient stores the state of all widgets, as it does by default.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import base64
+import copy
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from iotnb import sandbox
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+TUTORIAL = "40_cumulocity_device_integration"
+SECONDS = 60
+
+# the steps of the vendor's tutorial, in its order
+HEADINGS = [
+    (1, "Device integration using REST"),
+    (2, "Integration life cycle"),
+    (2, "Startup Phase"),
+    (3, "Step 0: Request device credentials"),
+    (3, "Step 1: Check if the device is already registered"),
+    (3, "Step 2: Create the device in the inventory"),
+    (3, "Step 3: Register the device"),
+    (3, "Step 4: Update the device in the inventory"),
+    (3, "Step 5: Discover child devices and create or update them in the inventory"),
+    (3, "Step 6: Complete operations and subscribe"),
+    (2, "Cycle Phase"),
+    (3, "Step 7: Execute operations"),
+    (3, "Step 8: Update inventory"),
+    (3, "Step 9: Send measurements"),
+    (3, "Step 10: Send events"),
+    (3, "Step 11: Send alarms"),
+    (2, "Replacing a physical device"),
+    (2, "Device authentication"),
+    (3, "JWT session token retrieval"),
+]
+PHASES = {"Startup Phase", "Cycle Phase"}  # headings over steps, without a request of their own
+
+
+@dataclass
+class Run:
+    """A notebook after each pass over its cells, and how long the first one took."""
+
+    passes: list[nbformat.NotebookNode] = field(default_factory=list)
+    seconds: float = 0.0
+    folder: Path = Path()
+
+    @property
+    def first(self) -> nbformat.NotebookNode:
+        return self.passes[0]
+
+
+def read(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+OURS = ("IOTNB_", "C8Y_", "XDG_", "JUPYTER_", "IPYTHON", "SSL_CERT")
+FOREIGN = ("_PROXY", "_CA_BUNDLE", "NETRC")
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[tuple[sandbox.Sandbox, dict[str, str]]]:
+    """A running sandbox, and the environment in which a kernel finds it, without the developer's settings."""
+    home = tmp_path_factory.mktemp("kernel-home")
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(OURS) and not name.upper().endswith(FOREIGN)
+    }
+    if pytestconfig.cache:  # the list of fonts takes seconds to make: it outlives the home folder
+        env["MPLCONFIGDIR"] = str(pytestconfig.cache.mkdir("matplotlib"))
+    with sandbox.start(seed=1, devices=25, days=30) as running:
+        file = home / "sandbox.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(running.info(), default=str))
+        own = {"HOME": str(home), "IPYTHONDIR": str(home / "ipython"), sandbox.VARIABLE: str(file)}
+        yield running, env | own
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, Run]:
+    """What has been run already: the tests of one notebook share its run."""
+    return {}
+
+
+@pytest.fixture
+def executed(
+    served: tuple[sandbox.Sandbox, dict[str, str]],
+    runs: dict[str, Run],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Run:
+    """The notebook of the test's parameter, run from top to bottom and then backwards in the same kernel."""
+    name = request.param
+    if name not in runs:
+        folder = tmp_path_factory.mktemp("notebooks")
+        shutil.copy(FOLDER / f"{name}.ipynb", folder)
+        runs[name] = asyncio.run(execute(read(name), served[1], folder))
+    return runs[name]
+
+
+async def execute(nb: nbformat.NotebookNode, env: dict[str, str], folder: Path, *, again: bool = True) -> Run:
+    """Runs all cells from top to bottom, then `again` backwards in the same kernel."""
+    run = Run(folder=folder)
+    client = NotebookClient(
+        nb, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    loop = asyncio.get_running_loop()
+    async with client.async_setup_kernel(env=env):
+        code = [(index, cell) for index, cell in enumerate(nb.cells) if cell.cell_type == "code"]
+        for order in (code, code[::-1]) if again else (code,):
+            began = loop.time()
+            for index, cell in order:
+                await client.async_execute_cell(cell, index)
+            client.set_widgets_metadata()
+            run.seconds = run.seconds or loop.time() - began
+            run.passes.append(copy.deepcopy(nb))
+            (folder / f"pass-{len(run.passes)}.ipynb").write_text(nbformat.writes(nb))
+    return run
+
+
+every = pytest.mark.parametrize("executed", NOTEBOOKS, indirect=True)
+tutorial = pytest.mark.parametrize("executed", [TUTORIAL], indirect=True)
+
+
+# -- secrets ----------------------------------------------------------------------------------------------
+
+
+def disguises(secret: str, users: list[str]) -> set[str]:
+    """How a secret may stand in a file: plain, as URLs and JSON write it, in base64 at any offset."""
+    found = {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+    found |= {base64.b64encode(f"{user}:{secret}".encode()).decode().rstrip("=") for user in users}
+    for offset in range(3):
+        encoded = base64.b64encode(b"x" * offset + secret.encode()).decode().rstrip("=")
+        # the first and last signs also depend on the neighbours
+        middle = encoded[(offset * 8 + 5) // 6 + (offset > 0) : -2]
+        if len(middle) >= 8:
+            found |= {middle, middle.replace("+", "-").replace("/", "_")}
+    return found
+
+
+def leaks(text: str, running: sandbox.Sandbox) -> list[str]:
+    """What the sandbox issued and the text holds; the names of the secrets, not the secrets."""
+    info = running.info()["cumulocity"]
+    people = [info["connect"]["username"], info["bootstrap"]["username"]]
+    people += [f"{info[part]['tenant']}/{info[part]['username']}" for part in ("connect", "bootstrap")]
+    devices = re.findall(r"device_[\w.-]+", text)
+    users = sorted({*people, *devices, *(f"{info['connect']['tenant']}/{each}" for each in devices)})
+    return [
+        f"{what}: {len(secret)} characters"
+        for secret, what in running.issued().items()
+        if any(form in text for form in disguises(secret, users))
+    ]
+
+
+@pytest.mark.notebooks
+@every
+def test_nothing_that_the_notebook_leaves_holds_a_secret(
+    executed: Run, served: tuple[sandbox.Sandbox, dict[str, str]]
+) -> None:
+    running, env = served
+    assert len(running.issued()) >= 3
+    for nb in executed.passes:
+        assert leaks(nbformat.writes(nb), running) == []
+    published = Path(env[sandbox.VARIABLE])  # the one file whose purpose is to tell the credentials
+    for folder in (executed.folder, Path(env["HOME"])):
+        for path in folder.rglob("*"):
+            if path.is_file() and path != published:
+                assert leaks(path.read_bytes().decode("latin-1"), running) == [], path.name
+
+
+@pytest.mark.notebooks
+def test_the_search_for_secrets_finds_them(served: tuple[sandbox.Sandbox, dict[str, str]]) -> None:
+    running, env = served
+    cell = """
+import base64, iotnb, ipywidgets
+from urllib.parse import quote
+login = iotnb.sandbox.attached()["cumulocity"]["connect"]
+word = login["password"]
+{}
+"""
+    planted = {
+        "plain": "print('password', word)",
+        "url": "print('https://h/?p=' + quote(word, safe=''))",
+        "pair": "print(base64.b64encode((login['username'] + ':' + word).encode()).decode())",
+        "inside": "print(base64.b64encode(('{\"password\":\"' + word + '\"}').encode()).decode())",
+        "widget": "box = ipywidgets.Password(value=word)",
+    }
+    for name, line in planted.items():
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.format(line))])
+        asyncio.run(NotebookClient(nb, timeout=SECONDS, kernel_name="python3").async_execute(env=env))
+        assert leaks(nbformat.writes(nb), running), name
+
+
+# -- running ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.notebooks
+@every
+def test_every_cell_runs_and_runs_again(executed: Run) -> None:
+    assert len(executed.passes) == 2
+    assert executed.seconds < SECONDS
+    for nb in executed.passes:
+        for cell in nb.cells:
+            problems = [each for each in cell.get("outputs", ()) if each.output_type == "error"]
+            assert not problems, cell.id
+            warned = [each.text for each in cell.get("outputs", ()) if each.get("name") == "stderr"]
+            assert not warned, f"{cell.id}: {warned}"
+
+
+@pytest.mark.notebooks
+@tutorial
+def test_after_a_restart_of_the_kernel_the_device_is_met_again(
+    executed: Run, served: tuple[sandbox.Sandbox, dict[str, str]], tmp_path: Path
+) -> None:
+    """The platform remembers what the new kernel does not: objects, identities, device users."""
+    before = printed(executed.first)
+    assert "this device is new" in before
+    run = asyncio.run(execute(read(TUTORIAL), served[1], tmp_path, again=False))
+    number = re.search(r"device (\d+) belongs to", before)
+    assert number
+    assert f"this device is known as {number[1]}" in printed(run.first)
+    assert leaks(nbformat.writes(run.first), served[0]) == []
+
+
+@pytest.mark.notebooks
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_without_a_published_sandbox_the_notebook_starts_its_own(
+    name: str, served: tuple[sandbox.Sandbox, dict[str, str]], tmp_path: Path
+) -> None:
+    env = {key: value for key, value in served[1].items() if key != sandbox.VARIABLE}
+    count = len(served[0].requests())
+    asyncio.run(execute(read(name), env, tmp_path, again=False))
+    assert len(served[0].requests()) == count
+
+
+def printed(nb: nbformat.NotebookNode) -> str:
+    """What all cells have printed."""
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", ())]
+    return "".join(output.text for output in outputs if output.output_type == "stream")
+
+
+@pytest.mark.notebooks
+@every
+def test_each_plot_is_shown_once(executed: Run) -> None:
+    plotting = [
+        cell for cell in executed.first.cells if cell.cell_type == "code" and "iotnb.plots." in cell.source
+    ]
+    assert plotting
+    for cell in plotting:
+        pictures = [each for each in cell.outputs if "image/png" in each.get("data", {})]
+        assert len(pictures) == 1, cell.id
+        assert not [each for each in cell.outputs if each.output_type == "execute_result"], cell.id
+
+
+@pytest.mark.notebooks
+@every
+def test_outputs_bring_no_script_and_load_nothing(executed: Run) -> None:
+    for cell in executed.first.cells:
+        for output in cell.get("outputs", ()):
+            markup = "".join(output.get("data", {}).get("text/html", ""))
+            assert "<script" not in markup.lower(), cell.id
+            assert not re.search(r"""(src|href)=["']?\s*(https?:)?//""", markup), cell.id
+
+
+def sections(nb: nbformat.NotebookNode) -> dict[str, list[nbformat.NotebookNode]]:
+    """Heading -> the cells below it, up to the next heading."""
+    found: dict[str, list[nbformat.NotebookNode]] = {}
+    here: list[nbformat.NotebookNode] = []
+    for cell in nb.cells:
+        title = re.match(r"#+ (.*)", cell.source) if cell.cell_type == "markdown" else None
+        if title:
+            here = found.setdefault(title[1], [])
+        here.append(cell)
+    return found
+
+
+@pytest.mark.notebooks
+@tutorial
+def test_each_step_shows_its_exchange_and_checks_its_result(executed: Run) -> None:
+    steps = {title: cells for title, cells in sections(executed.first).items() if title not in PHASES}
+    del steps["Device integration using REST"]
+    for title, cells in steps.items():
+        code = [cell for cell in cells if cell.cell_type == "code"]
+        assert any("assert " in cell.source for cell in code), f"{title}: nothing is checked"
+        shown = "".join(
+            "".join(output.get("data", {}).get("text/html", "")) for cell in code for output in cell.outputs
+        )
+        assert "<details" in shown, f"{title}: no exchange is shown"
+        assert re.search(r"HTTP/1.1 \d{3}", shown), f"{title}: no answer is shown"
+        printed = "".join(
+            output.text for cell in code for output in cell.outputs if output.output_type == "stream"
+        )
+        assert printed.strip(), f"{title}: says nothing about what holds"
+
+
+@pytest.mark.notebooks
+@tutorial
+def test_the_tutorial_makes_what_it_says(
+    executed: Run, served: tuple[sandbox.Sandbox, dict[str, str]]
+) -> None:
+    """The requests of the tutorial have truly been made, in its order, as the server saw them."""
+    asked = [(line.method, line.path, line.status) for line in served[0].requests("cumulocity")]
+    expected = [
+        ("POST", r"/devicecontrol/newDeviceRequests", 201),
+        ("POST", r"/devicecontrol/deviceCredentials", 404),
+        ("PUT", r"/devicecontrol/newDeviceRequests/0000000017b769d5", 200),
+        ("POST", r"/devicecontrol/deviceCredentials", 201),
+        ("GET", r"/identity/externalIds/c8y_Serial/raspi-0000000017b769d5", 404),
+        ("POST", r"/inventory/managedObjects", 201),
+        ("POST", r"/identity/globalIds/\d+/externalIds", 201),
+        ("POST", r"/identity/globalIds/\d+/externalIds", 409),
+        ("PUT", r"/inventory/managedObjects/\d+", 200),
+        ("POST", r"/inventory/managedObjects/\d+/childDevices", 201),
+        ("DELETE", r"/inventory/managedObjects/\d+/childDevices/\d+", 204),
+        ("DELETE", r"/inventory/managedObjects/\d+", 204),
+        ("POST", r"/devicecontrol/operations", 201),
+        ("PUT", r"/devicecontrol/operations/\d+", 200),
+        ("POST", r"/notification/operations", 200),
+        ("PUT", r"/inventory/managedObjects/\d+", 200),
+        ("POST", r"/measurement/measurements", 201),
+        ("POST", r"/event/events", 201),
+        ("POST", r"/alarm/alarms", 4),
+        ("POST", r"/alarm/alarms", 201),
+        ("PUT", r"/alarm/alarms/\d+", 200),
+        ("DELETE", r"/identity/externalIds/c8y_Serial/raspi-0000000017b769d8", 204),
+        ("POST", r"/tenant/tenants/\w+/trusted-certificates", 201),
+        ("POST", r"/devicecontrol/deviceAccessToken", 200),
+        ("POST", r"/user/logout", 200),
+    ]
+    position = 0
+    for method, path, status in expected:
+        for at in range(position, len(asked)):
+            seen = asked[at]
+            same = seen[2] == status or seen[2] // 100 == status
+            if seen[0] == method and re.fullmatch(path, seen[1]) and same:
+                position = at + 1
+                break
+        else:
+            pytest.fail(f"after request {position}: no {method} {path} -> {status}")
+
+
+# -- sources ----------------------------------------------------------------------------------------------
+
+
+def test_the_headings_mirror_the_tutorial() -> None:
+    found = [
+        (len(match[1]), match[2])
+        for cell in read(TUTORIAL).cells
+        if cell.cell_type == "markdown"
+        for match in re.finditer(r"^(#+) (.*)$", cell.source, re.MULTILINE)
+    ]
+    assert found == HEADINGS
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_source_is_clean(name: str) -> None:
+    text = (FOLDER / f"{name}.ipynb").read_text("utf-8")
+    document = json.loads(text)
+    nbformat.validate(nbformat.from_dict(document))
+    assert (document["nbformat"], document["nbformat_minor"]) == (4, 5)
+    assert text == json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    assert set(document["metadata"]) == {"kernelspec", "language_info"}
+    ids = [cell["id"] for cell in document["cells"]]
+    assert len(set(ids)) == len(ids)
+    for cell in document["cells"]:
+        assert re.fullmatch(r"[a-z0-9][a-z0-9-]*[a-z0-9]", cell["id"]), (
+            "ids are words, so that they do not change"
+        )
+        assert cell["metadata"] == {}
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+            ast.parse("".join(cell["source"]))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_first_cells_say_how_to_use_a_tenant_of_ones_own(name: str) -> None:
+    code = [cell.source for cell in read(name).cells if cell.cell_type == "code"]
+    login = next(source for source in code if "iotnb.connect(" in source)
+    assert code.index(login) <= 1
+    assert 'iotnb.connect("cumulocity", sandbox=True)' in login
+    assert re.search(r'# client = iotnb\.connect\("cumulocity", profile=', login)
+
+
+SECRET_WORDS = re.compile(r"passw|token|secret|passphrase|api_?key|tfa", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_cell_holds_a_secret_literal(name: str) -> None:
+    """No argument, key or variable with a name that sounds like a secret is given a text."""
+    for cell in read(name).cells:
+        if cell.cell_type != "code":
+            continue
+        for node in ast.walk(ast.parse(cell.source)):
+            for word, value in named_texts(node):
+                assert not (SECRET_WORDS.search(word) and value), cell.id
+        assert not re.search(r"eyJ[\w-]{10,}", cell.source), cell.id
+
+
+def named_texts(node: Any) -> Iterator[tuple[str, str]]:
+    """The (name, text) pairs of arguments, dictionaries and assignments."""
+    pairs: list[tuple[str, ast.expr | None]] = []
+    if isinstance(node, ast.Call):
+        pairs = [(each.arg or "", each.value) for each in node.keywords]
+    elif isinstance(node, ast.Dict):
+        pairs = [
+            (str(key.value), value)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if isinstance(key, ast.Constant)
+        ]
+    elif isinstance(node, ast.Assign):
+        pairs = [(each.id, node.value) for each in node.targets if isinstance(each, ast.Name)]
+    for name, value in pairs:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield name, value.value
+
+
+@pytest.mark.notebooks
+def test_a_cell_that_fails_fails_the_run(
+    served: tuple[sandbox.Sandbox, dict[str, str]], tmp_path: Path
+) -> None:
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("assert False, 'seen'")])
+    with pytest.raises(CellExecutionError, match="seen"):
+        asyncio.run(execute(nb, served[1], tmp_path))

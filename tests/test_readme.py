@@ -1,0 +1,86 @@
+"""The README says what is: its tables follow from the code, its code runs, its commands exist."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import iotnb
+from iotnb.client import VERBS
+from iotnb.frames import SCHEMAS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands():
+    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return sorted({line for line in lines if line.startswith("iotnb ")})
+
+
+def field_rows(platform):
+    for field in iotnb.platform_class(platform).FIELDS:
+        names = ", ".join(f"`{name}`" for name in field.env)
+        note = " Secret." if field.secret else f" Default: `{field.default}`." if field.default else ""
+        yield f"| `{field.name}` | {f'{field.label}. {field.help}'.strip()}{note} | {names} |"
+
+
+@pytest.mark.parametrize("platform", sorted(iotnb.platform_names()))
+def test_the_login_fields_are_those_of_the_code(platform):
+    missing = [row for row in field_rows(platform) if row not in README]
+    assert missing == [], "put these rows into the README:\n" + "\n".join(missing)
+
+
+def test_the_platform_table_says_which_verbs_each_has():
+    for name, title in iotnb.platform_names().items():
+        supports = iotnb.platform_class(name).supports
+        cells = " | ".join("yes" if verb in supports else "no" for verb in VERBS)
+        assert f"| {title} | `{name}` | {cells} | " in README
+
+
+@pytest.mark.parametrize("table", sorted(SCHEMAS))
+def test_the_columns_of_each_table_are_those_of_the_schema(table):
+    row = re.search(rf"^\| `client\.{table}\(\)` \| [^|]+ \| (.+?) \|$", README, re.MULTILINE)
+    assert row, f"no row for {table}"
+    assert row[1].split(", ") == list(SCHEMAS[table])
+
+
+def test_the_example_runs_as_printed(tmp_path):
+    example = "\n".join(blocks("python"))
+    (tmp_path / "example.py").write_text(example)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "example.py"],
+        cwd=tmp_path,
+        env={"MPLBACKEND": "agg", "HOME": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", commands())
+def test_each_command_exists_with_its_options(command):
+    words = shlex.split(command)[1:]
+    names = [word for word in words if not word.startswith("-")]
+    shown = ""
+    for depth in (2, 1):  # a subcommand, or a command with an argument
+        called = [sys.executable, "-m", "iotnb", *names[:depth], "--help"]
+        done = subprocess.run(called, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            shown += done.stdout
+    assert shown
+    for option in (word for word in words if word.startswith("--")):
+        assert option in shown
+
+
+def test_every_picture_is_there():
+    pictures = re.findall(r'(?:src="|srcset="|\]\()(docs/images/[^")]+)', README)
+    assert [name for name in pictures if not (ROOT / name).is_file()] == []
