@@ -30,7 +30,7 @@ def options(description: str | None, **defaults: int) -> argparse.Namespace:
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=None, help=f"default {value:,}")
     found = parser.parse_args()
-    found.rounds = found.rounds or (1 if found.quick else 5)
+    found.rounds = found.rounds or (1 if found.quick else 3)
     for name, value in defaults.items():
         if getattr(found, name) is None:
             setattr(found, name, value // 5 if found.quick else value)
@@ -102,9 +102,10 @@ def rounds(
     clock: Callable[[], float] = time.perf_counter,
     **ways: Callable[[], Any],
 ) -> dict[str, float]:
-    """The median seconds of each way, all ways in turn in each round, after one round that does not count (`warm`).
+    """The median seconds of each way, all ways in turn in each round.
 
-    For work of a single thread `time.process_time` as clock leaves out what else the machine does.
+    With `warm` a first round does not count. For work of a single thread `time.process_time` as clock
+    leaves out what else the machine does.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(count + warm):

@@ -228,7 +228,7 @@ class Server:
                 self.sent += len(body)
                 writer.write("\r\n".join([*lines, "", ""]).encode() + body)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()

@@ -1,4 +1,4 @@
-"""Explore REST IoT platforms from a notebook: login and device widgets, pandas DataFrames, a local sandbox.
+"""Explore REST IoT platforms from a notebook: login and device widgets, DataFrames, a local sandbox.
 
 ```python
 import iotnb

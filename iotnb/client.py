@@ -1,4 +1,4 @@
-"""The shape of every platform's client: public verbs that return DataFrames, and the hooks behind them."""
+"""The shape of every platform's client: public verbs that return DataFrames, and hooks behind them."""
 
 from __future__ import annotations
 
@@ -61,8 +61,9 @@ class Client(abc.ABC):
     supports: ClassVar[frozenset[str]]
     rows: ClassVar[Rows]
 
-    def __init__(self, session: Session, api: Any, *, user: str = "") -> None:
+    def __init__(self, session: Session, api: Any, *, user: str = "", others: Sequence[Session] = ()) -> None:
         self.session = session
+        self._sessions = (session, *others)  # a platform of several hosts has one for each
         self.api = api
         self.user = user
         self.sources: dict[str, str] = {}
@@ -104,7 +105,10 @@ class Client(abc.ABC):
                     yield page
 
             load.peek = lambda: self._table("devices", list(came), self.rows.device, expand)
-            return self._table("devices", self._pages(load, None, read), self.rows.device, expand)
+            pages = self._pages(load, None, read)
+            if expand:
+                pages = [self._expanded(load, page) for page in pages]
+            return self._table("devices", pages, self.rows.device, expand)
 
         return self._load("devices", asked, None, work, on_error)
 
@@ -168,7 +172,9 @@ class Client(abc.ABC):
             reader = self._reader(
                 load, sources, series=wanted, aggregate=aggregate, function=function, window=span
             )
-            return frames.measurements(loading.windows(reader, sources, span, load))
+            if isinstance(reader, loading.Whole):
+                return frames.measurements(loading.whole(reader, sources, span, load))
+            return frames.measurements(loading.windows(reader, self._parts(reader, sources), span, load))
 
         return self._load("measurements", asked, span, work, on_error)
 
@@ -213,14 +219,8 @@ class Client(abc.ABC):
 
         Columns: time (UTC), event, device, type, text.
         """
-        ids, span = _ids(devices), times.window(since, until)
-        asked = {"devices": _shown(ids), "type": type, "expand": expand or None}
-
-        def work(load: Load) -> pd.DataFrame:
-            pages = self._pages(load, ids, lambda device: self._events(load, device, span, type))
-            return self._table("events", pages, self.rows.event, expand)
-
-        return self._load("events", asked, span, work, on_error)
+        span = times.window(since, until)
+        return self._reports("events", devices, span, type, expand, on_error)
 
     def alarms(
         self,
@@ -237,14 +237,8 @@ class Client(abc.ABC):
         Columns: time (last raised, UTC), alarm, device, type, severity (CRITICAL, MAJOR, MINOR, WARNING),
         status (ACTIVE, ACKNOWLEDGED, CLEARED), count, first_seen, cleared (UTC), text.
         """
-        ids, span = _ids(devices), times.window(since, until)
-        asked = {"devices": _shown(ids), "type": type, "expand": expand or None}
-
-        def work(load: Load) -> pd.DataFrame:
-            pages = self._pages(load, ids, lambda device: self._alarms(load, device, span, type))
-            return self._table("alarms", pages, self.rows.alarm, expand)
-
-        return self._load("alarms", asked, span, work, on_error)
+        span = times.window(since, until)
+        return self._reports("alarms", devices, span, type, expand, on_error)
 
     def job(self, verb: str, *args: Any, **kwargs: Any) -> Job[pd.DataFrame]:
         """The same as `client.<verb>(...)` in the background: a started Job with progress and cancel().
@@ -291,13 +285,15 @@ class Client(abc.ABC):
         except Unauthorized:
             pass  # it had ended already
         finally:
-            self.session.auth = EndedAuth(self.user)
+            for session in self._sessions:
+                session.auth = EndedAuth(self.user)
 
     def close(self) -> None:
         """Stops running jobs and closes the connections; the login on the server stays."""
         for job in list(self._jobs):
             job.cancel()
-        self.session.close()
+        for session in self._sessions:
+            session.close()
 
     def facts(self) -> dict[str, str]:
         """What may be shown of this login: never a secret."""
@@ -337,6 +333,10 @@ class Client(abc.ABC):
         """Pages of the platform's device documents."""
         raise self._unsupported()
 
+    def _expanded(self, load: Load, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The documents for `expand=True`, with what the platform keeps of a device in another place."""
+        return documents
+
     def _series(self, load: Load, device: str) -> list[dict[str, Any]]:
         """Rows of the series table for one device."""
         raise self._unsupported()
@@ -354,9 +354,13 @@ class Client(abc.ABC):
         aggregate: str | None,
         function: str,
         window: times.Window,
-    ) -> loading.Reader:
+    ) -> loading.Reader | loading.Whole:
         """How this platform's measurements are read."""
         raise self._unsupported()
+
+    def _parts(self, reader: loading.Reader, sources: Sequence[str]) -> Sequence[str]:
+        """What the reader reads one by one: the devices, unless the platform answers for many at once."""
+        return sources
 
     def _aligned(self, window: times.Window, aggregate: str | None) -> times.Window:
         """The window, widened where the platform's intervals begin before it."""
@@ -423,6 +427,20 @@ class Client(abc.ABC):
         if _IN_BACKGROUND.get():
             return cast("pd.DataFrame", job)
         return job.result()
+
+    def _reports(
+        self, verb: str, devices: Devices, span: times.Window, kind: str | None, expand: bool, on_error: str
+    ) -> pd.DataFrame:
+        """Events or alarms: what devices sent in a window, of one type or of all."""
+        read, row = (self._events, self.rows.event) if verb == "events" else (self._alarms, self.rows.alarm)
+        ids = _ids(devices)
+        asked = {"devices": _shown(ids), "type": kind, "expand": expand or None}
+
+        def work(load: Load) -> pd.DataFrame:
+            pages = self._pages(load, ids, lambda device: read(load, device, span, kind))
+            return self._table(verb, pages, row, expand)
+
+        return self._load(verb, asked, span, work, on_error)
 
     def _unsupported(self, verb: str = "such table") -> Unsupported:
         has = ", ".join(each for each in VERBS if each in self.supports)

@@ -238,6 +238,9 @@ def from_response(
     )
 
 
+_SENTENCES = ("error", "code", "message", "error_description", "description", "detail", "m2m:dbg")
+
+
 def _words(headers: Mapping[str, str], body: bytes) -> tuple[dict[str, Any] | None, str]:
     """The decoded error document (if it is one) and the sentence to show."""
     try:
@@ -248,7 +251,7 @@ def _words(headers: Mapping[str, str], body: bytes) -> tuple[dict[str, Any] | No
         return None, _plain(headers, body)
     inner = document.get("error")
     source = inner if isinstance(inner, dict) else document
-    found = [source.get(key) for key in ("error", "code", "message", "error_description", "description")]
+    found = [source.get(key) for key in _SENTENCES]
     words = [text for text in found if isinstance(text, str) and text]
     return document, ": ".join(dict.fromkeys(words)) or _plain(headers, body)
 

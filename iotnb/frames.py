@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import NoneType
 from typing import Any, Final
 
 import numpy as np
@@ -75,8 +76,8 @@ class Coded:
     codes: Integers
     names: list[str]
 
-    def take(self, rows: NDArray[Any]) -> Coded:
-        """The rows picked by a mask or by positions."""
+    def take(self, rows: NDArray[Any] | slice) -> Coded:
+        """The rows picked by a mask, a slice or positions."""
         return Coded(self.codes[rows], self.names)
 
 
@@ -118,8 +119,8 @@ class Columns:
     def __len__(self) -> int:
         return len(self.time)
 
-    def take(self, rows: NDArray[Any]) -> Columns:
-        """The rows picked by a mask or by positions, in that order."""
+    def take(self, rows: NDArray[Any] | slice) -> Columns:
+        """The rows picked by a mask, a slice or positions, in that order."""
         text = None if self.text is None else [self.text[i] for i in np.arange(len(self))[rows]]
         document = None if self.document is None else self.document[rows]
         return Columns(
@@ -202,7 +203,9 @@ def measurements(chunks: Iterable[Columns]) -> pd.DataFrame:
         "device": category(lambda page: page.device),
         "series": category(lambda page: page.series),
         "value": arranged(np.concatenate([page.value for page in pages])),
-        "text": category(_text_codes),
+        "text": _categorical(np.full(len(time), -1, np.int8), [])
+        if all(page.text is None for page in pages)
+        else category(_text_codes),
         "unit": category(lambda page: page.unit),
     }
     return pd.DataFrame(data, copy=False)
@@ -317,13 +320,17 @@ def _text(value: Any) -> str | None:
     return None if value is pd.NaT or value is pd.NA or value != value else str(value)
 
 
+def _texts(values: list[Any]) -> list[str | None]:
+    return values if set(map(type, values)) <= {str, NoneType} else [_text(value) for value in values]
+
+
 def _column(table: str, column: str, values: list[Any]) -> Any:
     dtype = SCHEMAS[table][column]
     if dtype == TEXT:
-        return pd.array([_text(value) for value in values], dtype=TEXT)
+        return pd.array(_texts(values), dtype=TEXT)
     if dtype == CATEGORY:
         names = Names()
-        coded = names.coded(map(_text, values), len(values))
+        coded = names.coded(_texts(values), len(values))
         return _categorical(coded.codes, coded.names, VOCABULARIES.get((table, column), ()))
     if dtype == TIME:
         return pd.DatetimeIndex(_times(values)).tz_localize("UTC")
@@ -340,11 +347,14 @@ def _numbers(values: list[Any]) -> NDArray[np.float64]:
 
 def _times(values: list[Any]) -> NDArray[np.datetime64]:
     """UTC without a zone; texts in one sweep, everything else value by value; a naive time is refused."""
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return times.column(values)
     result = np.full(len(values), np.datetime64("NaT", "us"), dtype="M8[us]")
     texts = [i for i, value in enumerate(values) if isinstance(value, str)]
     if texts:
         result[texts] = times.column([values[i] for i in texts])
-    for i, value in enumerate(values):
+    for i, value in enumerate(values) if kinds - {str, NoneType} else ():
         if value is None or value is pd.NaT or isinstance(value, str):
             continue
         if isinstance(value, datetime):
@@ -399,8 +409,9 @@ def _joined(parts: list[Coded]) -> tuple[Integers, list[str]]:
 
 def _categorical(codes: Integers, names: Sequence[str], vocabulary: Sequence[str] = ()) -> pd.Categorical:
     """Categories: the vocabulary, then what else is used, sorted; codes as small as can be."""
-    present = np.bincount(codes[codes >= 0], minlength=len(names)) if len(names) else np.empty(0, np.int64)
-    used = {name for name, count in zip(names, present, strict=True) if count}
+    present = np.zeros(len(names) + 1, dtype=bool)  # one more than names: code -1 is the last
+    present[codes] = True
+    used = {name for name, seen in zip(names, present, strict=False) if seen}
     final = [*vocabulary, *sorted(used.difference(vocabulary))]
     position = {name: code for code, name in enumerate(final)}
     small = np.min_scalar_type(-max(len(final), 1))

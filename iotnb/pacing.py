@@ -1,4 +1,4 @@
-"""How fast a session goes: requests a second, requests at once, waits that can be stopped, and counters."""
+"""How fast a session goes: requests a second, requests at once, waits that can be stopped, counters."""
 
 from __future__ import annotations
 

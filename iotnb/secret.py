@@ -168,6 +168,13 @@ _SHAPES = (
         re.compile(r"\bSharedAccessSignature\s+[^\s\"'<>]+"),
         f"SharedAccessSignature {MASK}",
     ),
+    # "psk:..." and "loriot-appkey:..." in lists of labels and credentials, headers for a webhook (oneM2M)
+    _Shape(
+        ("psk", "appkey"),
+        re.compile(r"(?i)(['\"](?:psk|(?:loriot[-_])?appkey)\s*:\s*)(?=[^'\"\s])[^'\"\\]+"),
+        rf"\1{MASK}",
+    ),
+    _Shape(("poah",), re.compile(r"(['\"]poah['\"]\s*:\s*\[)[^\]]*"), rf'\1"{MASK}"'),
     # a word alone after Bearer or Basic is prose ("Basic authentication")
     _Shape(
         ("bearer",),

@@ -158,10 +158,11 @@ class Session:
             **(headers or {}),
         }
         self._pace = Pace(rate=self.settings.rate, workers=self.settings.workers)
+        self._limits: dict[str, Pace] = {}
         self._reached = False
         self._verify = transport.authorities(self.settings.verify)
         # proxies are read once: asking the environment for each request costs more than the request
-        self._proxies = dict(get_environ_proxies(self.base_url))
+        self._proxies = Sealed(get_environ_proxies(self.base_url))  # their URLs may hold a password
         self._http = requests.Session()
         # a token in a cookie would go out beside the credentials, and outlive a logout
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
@@ -259,6 +260,17 @@ class Session:
             return url
         return url + ("&" if "?" in url else "?") + urlencode(pairs)
 
+    def limit(self, path: str, rate: float | None) -> None:
+        """Paces the requests to one path of their own: at most `rate` a second, None for no limit.
+
+        For a server that allows less there than elsewhere; the pace of the whole session holds as well.
+        """
+        target = urlsplit(self.url(path)).path
+        if rate is None:
+            self._limits.pop(target, None)
+        else:
+            self._limits[target] = Pace(rate=rate, workers=self.settings.workers)
+
     def close(self) -> None:
         """Closes the pooled connections."""
         self._http.close()
@@ -273,6 +285,9 @@ class Session:
         credentials = Sealed()
         try:
             if call.paced:
+                limit = self._limits.get(urlsplit(call.url).path) if self._limits else None
+                if limit is not None:
+                    limit.wait(call.stop)
                 self._pace.wait(call.stop)
             if call.auth:
                 credentials = self.auth.headers()

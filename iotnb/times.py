@@ -52,7 +52,7 @@ def window(
     """The window between two moments; `since` may be a span back from `until`, such as `"24h"` or `"7d"`.
 
     Spans count in s, m, h, d, w. `until` defaults to the present; `since=None` means since 1970.
-    Raises ConfigError for a time without zone, nonsense, or a window that runs backwards.
+    Raises ConfigError for a time without zone, nonsense, or a window that is empty or runs backwards.
     """
     present = now or datetime.now(UTC)
     end = present if until is None else parse(until, name="until")
@@ -65,7 +65,11 @@ def window(
             raise ConfigError(f"since={since!r} reaches back too far: give a shorter span") from None
     else:
         start = parse(since, name="since")
-    if start >= end:
+    if start == end:
+        raise ConfigError(
+            f"the window is empty: since and until are both {to_wire(start)}. Give a longer span."
+        )
+    if start > end:
         raise ConfigError(
             f"the window runs backwards: since is {to_wire(start)}, until is {to_wire(end)}. "
             "Swap them, or leave until out to end at the present."

@@ -301,14 +301,14 @@ def test_a_job_can_be_awaited(client, ids):
 
 
 def test_a_job_that_is_cancelled_keeps_what_came(client, ids, faults):
-    faults(latency=0.2)
+    faults(latency=20)
     job = client.job("latest", ids)
     time.sleep(0.7)
     began = time.monotonic()
     job.cancel()
     with pytest.raises(errors.Incomplete, match="cancelled"):
         job.result()
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10
     assert list(job.partial.columns) == list(frames.empty("latest").columns)
     assert job.gaps
 
@@ -329,10 +329,17 @@ INTERRUPTED = """
     import iotnb
 
     client = iotnb.connect(sys.argv[1], **json.loads(sys.argv[2]))
-    threading.Timer(0.9, os.kill, (os.getpid(), signal.SIGINT)).start()
+    interrupt = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
+
+    def first_values(progress):
+        if progress.rows > 100 and interrupt.ident is None:
+            interrupt.start()
+
+    client.on_progress = first_values
     try:
         client.measurements(since="3d")
     except KeyboardInterrupt:
+        client.on_progress = None
         job = client.last_job
         frame = job.partial
         print(json.dumps([job.state, len(frame), list(frame.columns), len(job.gaps), len(job.gaps[0])]))
@@ -341,9 +348,8 @@ INTERRUPTED = """
 
 
 def test_an_interrupt_keeps_what_came_and_leaves_the_client_usable(running, platform, faults, client):
-    faults(path="measurement", latency=0.3)
+    faults(path="measurement", latency=0.5)
     code = textwrap.dedent(INTERRUPTED)
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code, platform, json.dumps(running[platform].connect)],
         capture_output=True,
@@ -353,7 +359,6 @@ def test_an_interrupt_keeps_what_came_and_leaves_the_client_usable(running, plat
     )
     assert done.returncode == 0, done.stderr
     (state, rows, columns, gaps, parts), devices = map(json.loads, done.stdout.splitlines())
-    assert time.monotonic() - began < 15
     assert state == "partial"
     assert rows > 0
     assert columns == list(frames.empty("measurements").columns)

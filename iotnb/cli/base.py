@@ -1,7 +1,6 @@
 """What every command shares: exit codes, errors in one line, `--debug`, examples in the help."""
 
 import os
-import re
 import sys
 import traceback
 import warnings
@@ -118,12 +117,24 @@ def _fail(state: State, message: str, code: int) -> int:
     secrets = state.client.session.auth.secrets() if state.client else []
     if state.debug and code != INTERRUPTED:
         click.echo(scrub(traceback.format_exc(), secrets), err=True, nl=False)
-    line = re.sub(r"\s*\n\s*", " ", scrub(message, secrets).strip())
+    line = _one_line(scrub(message, secrets))
     try:
         click.echo(f"iotnb: {'' if code == INTERRUPTED else 'error: '}{line}", err=True)
     except OSError:  # nobody reads standard error any more: the exit code remains
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123  # for the interpreter's last flush
     return code
+
+
+def _one_line(message: str) -> str:
+    """A message of several lines as one: sentences end, and an indented list follows a colon."""
+    joined, listed = "", False
+    for line in filter(str.strip, message.splitlines()):
+        indented = line.startswith(" ")
+        if joined and joined[-1] not in ".:;,!?":
+            joined += (";" if listed else ":") if indented else "."
+        joined += f" {line.strip()}"
+        listed = indented
+    return joined.strip()
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

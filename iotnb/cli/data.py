@@ -1,4 +1,4 @@
-"""`iotnb devices`, `measurements` and `operations`: a table to the terminal or to a file."""
+"""`iotnb devices | series | latest | measurements | operations | events | alarms`: tables."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,6 +15,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 _device = click.option(
     "--device", "devices", multiple=True, metavar="ID", help="Only this device; repeat it for more."
 )
+_series = click.option(
+    "--series", multiple=True, metavar="NAME", help="Only this series; repeat it for more."
+)
+_type = click.option("--type", help="Only those of this type.")
 _until = click.option("--until", metavar="TIME", help="The end, e.g. 2026-01-31T12:00:00Z.  [default: now]")
 
 
@@ -28,74 +32,68 @@ def _since(default: str) -> Callable[[F], F]:
     )
 
 
-@click.command(
-    cls=Command,
-    short_help="Show devices as a table.",
-    epilog="""\b
-Examples:
-  iotnb devices --sandbox
-  iotnb devices --profile plant-a --text pump --csv pumps.csv
-""",
+def _table(short_help: str, *examples: str) -> Callable[[Callable[..., None]], click.Command]:
+    """A command with the options of a login and an output; called with state, login, output and its own."""
+    epilog = "\b\nExamples:\n" + "".join(f"  {each}\n" for each in examples)
+    command = click.command(cls=Command, short_help=short_help, epilog=epilog)
+    return lambda work: command(connecting(writing(click.pass_obj(work))))
+
+
+@_table(
+    "Show devices as a table.",
+    "iotnb devices --sandbox",
+    "iotnb devices --profile plant-a --text pump --csv pumps.csv",
 )
-@connecting
-@writing
 @click.option("--text", help="Only devices whose name or identifiers hold this.")
-@click.option("--type", "kind", help="Only devices of this type.")
+@_type
 @click.option("--query", help="A query in the platform's own language.")
-@click.pass_obj
-def devices(
-    state: State, login: Login, output: Output, text: str | None, kind: str | None, query: str | None
-) -> None:
+def devices(state: State, login: Login, output: Output, **wanted: Any) -> None:
     """Show the devices of PLATFORM."""
-    _deliver(state, login, output, "devices", text=text, type=kind, query=query)
+    _deliver(state, login, output, "devices", **wanted)
 
 
-@click.command(
-    cls=Command,
-    short_help="Load measurements as a table.",
-    epilog="""\b
-Examples:
-  iotnb measurements --sandbox --since 2h
-  iotnb measurements --profile plant-a --device 4711 --since 7d --parquet week.parquet
-""",
+@_table(
+    "Show what devices measure.",
+    "iotnb series --sandbox",
+    "iotnb series --profile plant-a --device 4711",
 )
-@connecting
-@writing
 @_device
-@click.option("--series", multiple=True, metavar="NAME", help="Only this series; repeat it for more.")
+def series(state: State, login: Login, output: Output, **wanted: Any) -> None:
+    """Show the series of the devices of PLATFORM: what each measures, since when and until when."""
+    _deliver(state, login, output, "series", **wanted)
+
+
+@_table(
+    "Show the last value of each series.",
+    "iotnb latest --sandbox",
+    "iotnb latest --profile plant-a --series c8y_Battery.level --csv batteries.csv",
+)
+@_device
+@_series
+def latest(state: State, login: Login, output: Output, **wanted: Any) -> None:
+    """Show the last value of each series of the devices of PLATFORM, and how old it is."""
+    _deliver(state, login, output, "latest", **wanted)
+
+
+@_table(
+    "Load measurements as a table.",
+    "iotnb measurements --sandbox --since 2h",
+    "iotnb measurements --profile plant-a --device 4711 --since 7d --parquet week.parquet",
+)
+@_device
+@_series
 @_since("24h")
 @_until
-@click.pass_obj
-def measurements(
-    state: State,
-    login: Login,
-    output: Output,
-    devices: tuple[str, ...],
-    series: tuple[str, ...],
-    since: str,
-    until: str | None,
-) -> None:
+def measurements(state: State, login: Login, output: Output, **wanted: Any) -> None:
     """Load what the devices of PLATFORM measured: one row a value."""
-    wanted = {
-        "devices": list(devices) or None,
-        "series": list(series) or None,
-        "since": since,
-        "until": until,
-    }
     _deliver(state, login, output, "measurements", **wanted)
 
 
-@click.command(
-    cls=Command,
-    short_help="Show operations as a table.",
-    epilog="""\b
-Examples:
-  iotnb operations --sandbox
-  iotnb operations --profile plant-a --status FAILED --since 7d --json failed.json
-""",
+@_table(
+    "Show operations as a table.",
+    "iotnb operations --sandbox",
+    "iotnb operations --profile plant-a --status FAILED --since 7d --json failed.json",
 )
-@connecting
-@writing
 @_device
 @click.option(
     "--status",
@@ -104,26 +102,46 @@ Examples:
 )
 @_since("30d")
 @_until
-@click.pass_obj
-def operations(
-    state: State,
-    login: Login,
-    output: Output,
-    devices: tuple[str, ...],
-    status: str | None,
-    since: str,
-    until: str | None,
-) -> None:
+def operations(state: State, login: Login, output: Output, **wanted: Any) -> None:
     """Show the history of the operations that were sent to the devices of PLATFORM."""
-    wanted = {"devices": list(devices) or None, "status": status, "since": since, "until": until}
     _deliver(state, login, output, "operations", **wanted)
+
+
+@_table(
+    "Show events as a table.",
+    "iotnb events --sandbox",
+    "iotnb events --profile plant-a --type c8y_LocationUpdate --since 24h --json positions.json",
+)
+@_device
+@_type
+@_since("7d")
+@_until
+def events(state: State, login: Login, output: Output, **wanted: Any) -> None:
+    """Show what the devices of PLATFORM reported to have happened."""
+    _deliver(state, login, output, "events", **wanted)
+
+
+@_table(
+    "Show alarms as a table.",
+    "iotnb alarms --sandbox",
+    "iotnb alarms --profile plant-a --device 4711 --since 30d --csv alarms.csv",
+)
+@_device
+@_type
+@_since("7d")
+@_until
+def alarms(state: State, login: Login, output: Output, **wanted: Any) -> None:
+    """Show the alarms of the devices of PLATFORM, and what became of them."""
+    _deliver(state, login, output, "alarms", **wanted)
 
 
 def _deliver(state: State, login: Login, output: Output, verb: str, **wanted: Any) -> None:
     """Loads one table and hands it over; an incomplete one is handed over as far as it came, then told of."""
+    # an option that may be repeated and was not given is an empty tuple
+    asked = {name: None if value == () else value for name, value in wanted.items()}
     with login.client(state) as client:
         try:
-            frame, gap = getattr(client, verb)(**wanted), None
+            frame, gap = getattr(client, verb)(**asked), None
         except Incomplete as error:
             frame, gap = error.partial, error
     output.deliver(frame)

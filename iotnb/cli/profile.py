@@ -52,7 +52,7 @@ def show(name: str) -> None:
             shown = "set" if field.secret else resolved.values[field.name]
             click.echo(f"{field.name}  {shown}  (from {resolved.sources[field.name]})")
         elif field.secret:
-            click.echo(f"{field.name}  missing: set {' or '.join(field.variables(loaded.platform))}")
+            click.echo(f"{field.name}  not set: give {' or '.join(field.variables(loaded.platform))}")
 
 
 @profiles.command()

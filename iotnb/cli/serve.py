@@ -7,11 +7,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,6 +20,8 @@ from iotnb.cli.base import Command
 
 if TYPE_CHECKING:  # it brings the server, and --help must not wait for that
     from iotnb.sandbox import Sandbox
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 PATIENCE = 15.0
 """So many seconds JupyterLab has to end its kernels before it is killed."""
@@ -75,6 +77,24 @@ def sandbox(platforms: tuple[str, ...], as_json: bool, **options: Any) -> None:
             stopped.wait()
 
 
+def lab_options(command: F) -> F:
+    """Gives a command that starts JupyterLab its options: `port`, `no_browser` and `folder`."""
+    port = click.option(
+        "--port",
+        type=click.IntRange(1, 65535),
+        help="JupyterLab's port.  [default: the first free from 8888]",
+    )
+    browser = click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+    folder = click.option(
+        "--folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=tutorials.FOLDER,
+        show_default=True,
+        help="Where your copies of the tutorials are; files that are there stay as they are.",
+    )
+    return port(browser(folder(command)))
+
+
 @click.command(
     cls=Command,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
@@ -86,17 +106,7 @@ Examples:
   iotnb lab --folder ~/work -- --ServerApp.token=''
 """,
 )
-@click.option(
-    "--port", type=click.IntRange(1, 65535), help="JupyterLab's port.  [default: the first free from 8888]"
-)
-@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
-@click.option(
-    "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=tutorials.FOLDER,
-    show_default=True,
-    help="Where your copies of the tutorials are; files that are there stay as they are.",
-)
+@lab_options
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def lab(port: int | None, no_browser: bool, folder: Path, options: tuple[str, ...]) -> int:
     """Start the sandbox and JupyterLab on the tutorials; Ctrl-C ends both.

@@ -88,9 +88,10 @@ def show(frame: "pd.DataFrame", *, rows: int | None = None) -> None:
     if terminal:
         shown = shown.map(lambda text: text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…")
     width = shutil.get_terminal_size().columns if terminal else None
-    click.echo(_aligned(shown, frame).to_string(index=False, line_width=width))
+    text = _aligned(shown, frame).to_string(index=False, line_width=width)
+    click.echo("\n".join(line.rstrip() for line in text.splitlines()))
     if len(frame) > rows:
-        click.echo(f"... the first and last {rows} of {len(frame):,} rows")
+        click.echo(f"... {rows} of {len(frame):,} rows: the first and the last")
         if terminal and rows == ROWS:
             click.echo("--csv, --json or --parquet FILE writes all", err=True)
 

@@ -6,7 +6,7 @@ import click
 
 from iotnb import tutorials as library
 from iotnb.cli.base import Group
-from iotnb.cli.serve import start_lab
+from iotnb.cli.serve import lab_options, start_lab
 
 _folder = click.argument(
     "folder", type=click.Path(file_okay=False, path_type=Path), default=library.FOLDER, required=False
@@ -32,7 +32,7 @@ def show() -> None:
     """Show the tutorials in the order to read them."""
     for each in library.catalogue():
         click.secho(each.name, bold=True, nl=False)
-        click.echo(f"  {each.title}\n    {each.summary}")
+        click.echo(f"  {each.title}\n    {each.summary.replace('**', '')}")  # Markdown's bold
 
 
 @tutorials.command()
@@ -48,15 +48,7 @@ def copy(folder: Path, overwrite: bool, keep: bool, names: tuple[str, ...]) -> N
 
 @tutorials.command("open")
 @click.argument("name")
-@click.option("--port", type=click.IntRange(1, 65535), help="JupyterLab's port.")
-@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
-@click.option(
-    "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=library.FOLDER,
-    show_default=True,
-    help="Where your copies of the tutorials are.",
-)
+@lab_options
 def start(name: str, port: int | None, no_browser: bool, folder: Path) -> int:
     """Open the tutorial NAME in JupyterLab, with a sandbox; the beginning of its name is enough."""
     return start_lab(folder, port=port, browser=not no_browser, first=library.find(name).name)

@@ -32,7 +32,8 @@ def each(items: Sequence[Item], fn: Callable[[Item], Iterable[Result]], load: Lo
 
     def carry(place: int) -> None:
         try:
-            _collect(items[place], fn, load, results[place])
+            with crew.place():
+                _collect(items[place], fn, load, results[place])
         except errors.Stopped:
             raise
         except FATAL:

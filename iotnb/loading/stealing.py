@@ -14,12 +14,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from iotnb import errors
+from iotnb import errors, frames
 from iotnb.frames import Columns
 from iotnb.loading.crew import Crew
 from iotnb.loading.items import FATAL
@@ -28,7 +29,7 @@ from iotnb.session import Answer
 from iotnb.times import EPOCH, Window
 
 MILLISECOND: Final = 1000  # in microseconds: the unit of all times here, as in the columns
-MARGIN: Final = 0.95  # of a page: a window cut there ends inside the page that is on its way
+MARGIN: Final = 0.03  # of a page: so much earlier a window is cut, so that its last page reaches its end
 WORTH: Final = 0.1  # of a page: less than this is not taken over
 HOPELESS: Final = 3  # failures in a row, per worker, until the rest is not tried any more
 
@@ -125,22 +126,31 @@ class _Stealing:
         self.found: list[tuple[int, int, int, Columns]] = []
         self.failures: list[tuple[_Part, Exception]] = []
         self.failed_in_a_row = 0
-        self.documents, self.covered = 0, 0
+        self.pages, self.documents, self.covered = 0, 0, 0
         self.decoding = threading.Lock()
         self.crew: Crew[_Part] = Crew(load, self.claim, self.read)
 
     def run(self) -> list[Columns]:
         self.load.begin(len(self.open))
+        self.load.peek = self.peek
         try:
             if self.waiting:
                 self.crew.run(start=min(2, len(self.waiting)))
         finally:
             left = [*self.active, *self.waiting]
-        if self.failures and not self.found and self.load.progress.pages == 0:
+        if self.failures and self.pages == 0:
             raise self.failures[0][1]
         self.note_gaps(left)
-        self.found.sort(key=lambda each: each[:3])
-        return [columns for *_, columns in self.found]
+        return self.arrived()
+
+    def arrived(self) -> list[Columns]:
+        """What has come so far, ordered by source and time."""
+        with self.crew.lock:
+            return [columns for *_, columns in sorted(self.found, key=lambda each: each[:3])]
+
+    def peek(self) -> pd.DataFrame:
+        """The table of what has come so far."""
+        return frames.measurements(self.arrived())
 
     # -- who reads what: called under the crew's lock ---------------------------------------------------
 
@@ -154,18 +164,19 @@ class _Stealing:
     def steal(self) -> _Part | None:
         """Takes over the later part of the window with the most left behind the page on its way."""
         usual = self.documents / self.covered if self.covered and self.documents else None
-        most, victim, reach = 0.0, None, 0
+        most, victim, density = 0.0, None, 0.0
         for part in self.active:
-            density = part.density or usual
-            if density is None:
+            expected = part.density or usual
+            if expected is None:
                 continue
-            ahead = part.at + int(MARGIN * self.reader.page_size / density) + 1
-            left = (part.end - ahead) * density
+            left = (part.end - part.at) * expected / self.reader.page_size - 1.0 + MARGIN
             if left > most:
-                most, victim, reach = left, part, ahead
-        if victim is None or most < WORTH * self.reader.page_size:
+                most, victim, density = left, part, expected
+        if victim is None or most < WORTH:
             return None
-        middle = reach if most <= self.reader.page_size else reach + (victim.end - reach) // 2
+        # Whole pages stay with the victim: the one on its way, and half of those behind it.
+        pages = 1 + int(most / 2)
+        middle = victim.at + int((pages - MARGIN) * self.reader.page_size / density)
         middle = -(-middle // MILLISECOND) * MILLISECOND
         if not victim.at < middle < victim.end:
             return None
@@ -211,13 +222,14 @@ class _Stealing:
 
     def fetch(self, part: _Part) -> Answer:
         stop = self.load.stop
-        if part.link is not None:
-            return self.reader.follow(part.link, stop)
-        with self.crew.lock:
-            start, end = part.at, part.end
-        # The wire knows milliseconds: outwards to whole ones, what is too much is dropped in `accept`.
-        start, end = start // MILLISECOND * MILLISECOND, -(-end // MILLISECOND) * MILLISECOND
-        return self.reader.fetch(part.source, _moment(start), _moment(end), stop)
+        with self.crew.place():
+            if part.link is not None:
+                return self.reader.follow(part.link, stop)
+            with self.crew.lock:
+                start, end = part.at, part.end
+            # The wire knows milliseconds: outwards to whole ones, what is too much is dropped in `accept`.
+            start, end = start // MILLISECOND * MILLISECOND, -(-end // MILLISECOND) * MILLISECOND
+            return self.reader.fetch(part.source, _moment(start), _moment(end), stop)
 
     def decode(self, part: _Part, answer: Answer) -> bool:
         """Decodes and keeps a page, one thread at a time; True: the window goes on."""
@@ -231,6 +243,7 @@ class _Stealing:
                     return False
                 rows = self.accept(part, page)
                 self.failed_in_a_row = 0
+                self.pages += 1
                 more = self.advance(part, page)
             self.load.count(pages=1, rows=rows, size=len(answer.body), fraction=self.fraction())
             self.crew.measured(wait=answer.first_byte, work=time.perf_counter() - began)
@@ -248,7 +261,7 @@ class _Stealing:
         if not wanted.all():
             if columns.document is None:
                 raise TypeError("a reader's columns must say which document each row came from")
-            columns = columns.take(wanted[columns.document])
+            columns = columns.take(_rows(columns.document, wanted))
         if len(columns):
             first = int(moments[wanted].min())
             self.found.append((part.place, first, len(self.found), columns.slim()))
@@ -340,6 +353,14 @@ class _Stealing:
             joined.append((part, reason))
         for part, reason in joined:
             self.load.gap(part.source, _moment(part.at), _moment(part.end), reason=reason)
+
+
+def _rows(document: NDArray[Any], wanted: NDArray[np.bool_]) -> Any:
+    """The rows of the documents wanted: a slice where these are neighbours, which is nearly always."""
+    places = np.flatnonzero(wanted)
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        return slice(*np.searchsorted(document, [places[0], places[-1] + 1]).tolist())
+    return wanted[document]
 
 
 def _given_up(failures: int, error: Exception) -> errors.IotnbError:

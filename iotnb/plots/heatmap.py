@@ -27,7 +27,7 @@ def coverage(
     by: str = "device",
     title: str | None = None,
 ) -> Axes:
-    """Draws how many values there are: a row per device, a column per hour or day (UTC), hatched where none.
+    """Draws how many values there are: a row per device, a column per hour or day (UTC), hatched if none.
 
     `m` is a frame of `client.measurements()`. `devices` (ids, or a frame with a `device` column) have a row
     even if they sent nothing. `per` is "hour" or "day"; by itself hours up to four days, else days.

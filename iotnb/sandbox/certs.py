@@ -1,4 +1,4 @@
-"""Throw-away certificates: a CA of the run, the server's certificate, and which client CAs are trusted."""
+"""Throw-away certificates: a CA of the run, the server's certificate, the trusted client CAs."""
 
 import ssl
 import threading
@@ -36,7 +36,7 @@ class Authority:
 
 
 class ClientTrust:
-    """The certificates under which clients may connect; changed at run time, valid from the next handshake.
+    """The certificates under which clients may connect; a change is valid from the next handshake.
 
     A trusted certificate need not be a root: an intermediate or the device's own is enough.
     """

@@ -1,4 +1,4 @@
-"""The control endpoint `/.sandbox/`: state, faults, reset, seed, clock, request log. Faults never hit it.
+"""The control endpoint `/.sandbox/`: state, faults, reset, seed, clock, log. Faults never hit it.
 
 | request | effect |
 |---|---|

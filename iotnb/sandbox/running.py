@@ -175,7 +175,12 @@ class Sandbox:
                 control_token=self.control_token,
             )
             context = authority.server_context() if authority and self.options.tls else None
-            listeners.append(Listener(sock, self._app(name, module, service), context))
+            try:
+                front = self._app(name, module, service)
+            except BaseException:
+                sock.close()
+                raise
+            listeners.append(Listener(sock, front, context))
         for name in mutual:
             service = self._services[name]
             if authority is None or service.trust is None:

@@ -162,7 +162,9 @@ class Service:
     def info(self) -> dict[str, Any]:
         """The platform's value in Sandbox.info(): what describe() says plus the addresses."""
         out: dict[str, Any] = {**self.describe()}
-        connect = {"base_url": self.base_url, **out.get("connect", {})}
+        connect = {**out.get("connect", {})}
+        if not any(name.endswith("_url") for name in connect):  # several hosts: the platform names its own
+            connect["base_url"] = self.base_url
         if self.tls:
             connect["ca_file"] = str(self.ca_file)
         out.update(connect=connect, base_url=self.base_url)

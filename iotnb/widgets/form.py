@@ -1,4 +1,4 @@
-"""The login form, built from what a platform declares: FIELDS, METHODS and where known values come from."""
+"""The login form, built from what a platform declares: FIELDS, METHODS and the known values."""
 
 from __future__ import annotations
 

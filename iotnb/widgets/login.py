@@ -1,4 +1,4 @@
-"""The login panel: a form over `iotnb.connect`, for every platform, with the local sandbox one click away."""
+"""The login panel: a form over `iotnb.connect` for every platform, the local sandbox one click away."""
 
 from __future__ import annotations
 

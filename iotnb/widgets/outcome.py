@@ -1,4 +1,4 @@
-"""What a failed login means: the state of the panel, the words, and whether the secrets may do next time."""
+"""What a failed login means: the panel's state, the words, and whether the secrets may do next time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from iotnb.secret import Secret
 from iotnb.widgets.panel import Tone, sentence
 
 UNREACHABLE: Mapping[str, str] = {
-    "dns": "There is no server of this name ({host}): check the address.",
+    "dns": "There is no server of the name {host}: check the address.",
     "refused": "{host} refuses connections: check the address and the port, or start the server.",
     "tls": "{host} does not prove who it is (TLS): give its CA file under More options.",
     "timeout": "{host} does not answer in time: check the address and the network, or try again later.",

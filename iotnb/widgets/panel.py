@@ -1,4 +1,4 @@
-"""What all panels share: the frame, the status line, wrapped handlers, worker threads and the throttle."""
+"""What all panels share: the frame, the status line, wrapped handlers, worker threads, the throttle."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Panel(ipw.VBox):
         self.closed = threading.Event()
         self._guard = FormGuard(layout=self.plain) if form else KeyGuard(layout=self.plain)
         self._generations = threading.Lock()
+        self._saying = threading.Lock()
         super().__init__()
         self.add_class("iotnb-root")
         if css:
@@ -59,11 +60,9 @@ class Panel(ipw.VBox):
 
     def say(self, tone: Tone, word: str, text: str = "", *, note: str = "") -> None:
         """Writes the status line."""
-        with self.status.hold_trait_notifications():
-            self.status.set_trait("tone", tone)
-            self.status.set_trait("word", word)
-            self.status.set_trait("text", text)
-            self.status.set_trait("note", note)
+        with self._saying, self.status.hold_sync():  # one message, whichever thread speaks
+            for name, value in (("tone", tone), ("word", word), ("text", text), ("note", note)):
+                setattr(self.status, name, value)
 
     def explain(self, error: BaseException | None = None, *, secrets: Sequence[Secret] = ()) -> None:
         """Shows the scrubbed traceback of an error behind a `details` element, or hides the last one."""

@@ -1,4 +1,4 @@
-"""Search, filters, order and selection over a devices table: the picker's functions without the widget."""
+"""Search, filters, order and selection over a devices table: the picker without its widget."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Fixtures of the browser tests: one JupyterLab and one Chromium per run, a page per notebook."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,3 @@ def open_notebook(lab: rig.Lab, browser: Browser, kernel: str) -> Iterator[Calla
         book.close()
     wrong = list(rig.clean(books))
     assert not wrong, "\n".join(wrong)
-
-
-Open = Callable[..., rig.Notebook]
-Cells = Sequence[str]

@@ -112,17 +112,16 @@ def test_the_sandbox_takes_one_click_and_no_typing(open_notebook: Open) -> None:
 
 def test_cancel_while_the_server_is_slow(open_notebook: Open, running: Any, account: dict[str, str]) -> None:
     book = panel(open_notebook)
-    running.faults.set("cumulocity", latency=0.7)
+    running.faults.set("cumulocity", latency=4)
     try:
         fill(book, account)
         book.button("Log in").click()
         expect(book.page.locator(".iotnb-chip").first).to_have_text("Checking")
-        began = time.monotonic()
         assert book.ask("print(6 * 7)") == "42"
-        assert time.monotonic() - began < 1.0
+        assert book.page.locator(".iotnb-chip").first.inner_text() == "Checking"
         book.button("Cancel").click()
         expect(book.page.locator(".iotnb-chip").first).to_have_text("Cancelled")
-        time.sleep(3.5)
+        time.sleep(5)  # the answer comes after all, and is not heard
         expect(book.page.locator(".iotnb-chip").first).to_have_text("Cancelled")
     finally:
         running.faults.clear()

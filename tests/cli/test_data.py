@@ -1,4 +1,4 @@
-"""`iotnb devices | measurements | operations` against a sandbox in another process."""
+"""`iotnb devices | series | ... | alarms` against a sandbox in another process."""
 
 import csv
 import io
@@ -34,6 +34,7 @@ def test_devices_in_a_pipe_are_a_whole_table(ask):
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["device", "name", "type"]
     assert len(lines) == 7
+    assert all(line == line.rstrip() for line in lines)
     assert "6 rows from 127.0.0.1" in done.stderr
     assert "complete" in done.stderr
 
@@ -89,6 +90,32 @@ def test_operations_and_their_durations_in_seconds(ask):
     assert all(float(each["duration"]) >= 0 for each in every if each["duration"])
     done = records(ask("operations", "--status", "successful", "--csv", "-"))
     assert {each["status"] for each in done} <= {"SUCCESSFUL"}
+
+
+def test_series_and_the_latest_values_of_one_device(ask):
+    device = records(ask("devices", "--csv", "-"))[-1]["device"]
+    found = records(ask("series", "--device", device, "--csv", "-"))
+    assert list(found[0]) == list(frames.SCHEMAS["series"])
+    assert {each["device"] for each in found} == {device}
+    names = [each["series"] for each in found]
+    latest = records(ask("latest", "--device", device, "--csv", "-"))
+    assert list(latest[0]) == list(frames.SCHEMAS["latest"])
+    assert sorted(each["series"] for each in latest) == sorted(names)
+    assert all(float(each["age"]) >= 0 for each in latest)
+    one = records(ask("latest", "--device", device, "--series", names[0], "--csv", "-"))
+    assert [each["series"] for each in one] == names[:1]
+
+
+@pytest.mark.parametrize("verb", ["events", "alarms"])
+def test_events_and_alarms_of_a_window_and_of_one_type(ask, verb):
+    every = records(ask(verb, "--since", "2d", "--csv", "-"))
+    assert list(every[0]) == list(frames.SCHEMAS[verb])
+    device, kind = every[0]["device"], every[0]["type"]
+    some = records(ask(verb, "--since", "2d", "--device", device, "--type", kind, "--csv", "-"))
+    assert {(each["device"], each["type"]) for each in some} == {(device, kind)}
+    assert 0 < len(some) <= len(every)
+    window = ("--since", "2020-01-01T00:00:00Z", "--until", "2020-01-02T00:00:00Z")
+    assert "no rows; the columns are time" in ask(verb, *window).stdout
 
 
 def test_no_data_is_an_empty_table_not_an_error(ask):
@@ -160,6 +187,26 @@ def test_what_does_not_exist_is_named(ask, option, value):
     assert value in done.stderr
 
 
+class Troubled:
+    """A sandbox in trouble: its control address, and the file by which others find it."""
+
+    def __init__(self, control, path):
+        self.control, self.path = control, path
+
+    def __call__(self, **faults):
+        """Sets faults; returns the environment of a command that is to meet them."""
+        answer = requests.post(f"{self.control}/faults", json=faults, timeout=10)
+        assert answer.ok, answer.text
+        return {"IOTNB_SANDBOX": str(self.path)}
+
+    def met(self):
+        """Waits until a request has come to the path that the faults are for."""
+        deadline = time.monotonic() + 60
+        while not requests.get(self.control, timeout=10).json()["counts"].get("requests"):
+            assert time.monotonic() < deadline, "nobody asked"
+            time.sleep(0.1)
+
+
 @pytest.fixture
 def troubled(cli):
     """A sandbox whose faults a test sets; stopped when the test ends."""
@@ -168,34 +215,35 @@ def troubled(cli):
     path = cli.folder / "troubled.json"
     path.touch(mode=0o600)
     path.write_text(line)
-    connect = json.loads(line)["cumulocity"]
-
-    def set_faults(**faults):
-        answer = requests.post(f"{connect['base_url']}/.sandbox/faults", json=faults, timeout=10)
-        assert answer.ok, answer.text
-        return {"IOTNB_SANDBOX": str(path)}
-
-    yield set_faults
+    yield Troubled(f"{json.loads(line)['cumulocity']['base_url']}/.sandbox", path)
     process.terminate()
     process.communicate(timeout=30)
 
 
 def test_incomplete_data_is_delivered_as_far_as_it_came_and_exit_code_3(cli, troubled):
-    variables = troubled(path=r"^/measurement/", fail_every=1)
+    variables = troubled(path=r"^/measurement/", fail_every=3)
     done = cli("measurements", "--sandbox", "--retries", 0, "--json", "part.json", code=3, **variables)
-    assert "iotnb: error: " in done.stderr.splitlines()[-1]
-    assert json.loads((cli.folder / "part.json").read_text()) == []
+    assert "iotnb: error: measurements are incomplete: " in done.stderr.splitlines()[-1]
+    assert f"{len(json.loads((cli.folder / 'part.json').read_text())):,} rows came" in done.stderr
+    assert (cli.folder / "part.json").stat().st_size > 1000
+
+
+def test_where_nothing_came_at_all_there_is_no_file(cli, troubled):
+    variables = troubled(path=r"^/measurement/", fail_every=1)
+    done = cli("measurements", "--sandbox", "--retries", 0, "--json", "none.json", code=1, **variables)
+    assert done.stderr.startswith("iotnb: error: 503 GET /measurement/")
+    assert not (cli.folder / "none.json").exists()
 
 
 def test_an_interrupt_ends_soon_with_130_and_writes_no_file(cli, troubled):
-    variables = troubled(path=r"^/measurement/", latency=2.0)
+    variables = troubled(path=r"^/measurement/", latency=25.0)
     process = cli.start("measurements", "--sandbox", "--since", "2d", "--csv", "m.csv", **variables)
-    time.sleep(3)
+    troubled.met()
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 15
     assert out == ""
     assert errors.splitlines()[-1] == "iotnb: interrupted"
     assert not (cli.folder / "m.csv").exists()

@@ -21,7 +21,7 @@ def test_saved_shown_listed_deleted(cli):
 def test_show_says_how_to_give_a_missing_secret(cli):
     cli(*SAVE, *FIELDS)
     shown = cli("profiles", "show", "plant-a").stdout
-    assert "password  missing: set IOTNB_CUMULOCITY_PASSWORD or C8Y_PASSWORD" in shown
+    assert "password  not set: give IOTNB_CUMULOCITY_PASSWORD or C8Y_PASSWORD" in shown
 
 
 def test_a_secret_field_is_refused_and_nothing_is_saved(cli):

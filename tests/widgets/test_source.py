@@ -145,17 +145,3 @@ class TestSelection:
         assert selection.count(source) == 1
         selection.clear()
         assert selection.count(source) == 0
-
-
-def test_a_hundred_thousand_rows_answer_within_a_blink() -> None:
-    import time
-
-    frame = fleet(100)
-    big = pd.concat([frame] * 1000, ignore_index=True)
-    source = Source(big)
-    source.order(Query("north"))
-    began = time.perf_counter()
-    for word in ("n", "no", "nor", "nort 01"):
-        source.order(Query(word))
-        source.facets(Query(word))
-    assert (time.perf_counter() - began) / 4 < 0.15

@@ -40,7 +40,7 @@ def make(
     intermediate: bool = False,
     passphrase: Secret | None = None,
 ) -> Certificates:
-    """Makes an authority and a certificate for the device id `device`, if the folder does not hold them yet.
+    """Makes an authority and a certificate for the device id `device`, unless the folder holds them.
 
     With `intermediate` another authority stands between, so that the chain is needed; `passphrase` locks the
     device's key. Private keys are readable by their owner only; the authority's own key is not kept.

@@ -28,7 +28,7 @@ from iotnb.session import collector_paused
 from iotnb.times import column as utc_column
 
 PAGE_SIZE: Final = 2000
-SERIES_CUT: Final = 5000
+SAMPLE: Final = 50  # documents that usually show all that a page holds
 
 _NUMBER: Final = re.compile(r"[?&]currentPage=(\d+)(?:&|$)")
 
@@ -60,37 +60,37 @@ class Decoder:
         return page
 
     def _typed(self, body: bytes) -> Page | None:
-        """The page by the structs known; learns once when they do not fit; None: take the plain route."""
-        for again in (True, False):
-            if self._shapes is None:
+        """The page by the structs known; learns when they do not fit; None: take the plain route."""
+        shapes = self._shapes
+        if shapes is None:
+            return None
+        for step in (0, SAMPLE, None):
+            if step != 0 and not self._learn(shapes, body, step):
                 return None
             try:
-                if self._shapes.decode is None:
-                    raise msgspec.ValidationError("nothing learnt yet")
-                found = self._shapes.decode(body)
+                found = shapes.decode(body)
             except msgspec.DecodeError:
-                if not again or not self._learn(self._shapes, body):
-                    return None
-            else:
-                try:
-                    columns, time = self._shapes.columns(found.measurements)
-                except ValueError as error:
-                    raise BadAnswer(f"a measurement of the page has no valid time: {error}") from None
-                return self._page(columns, time, found.next, found.statistics)
+                continue
+            try:
+                columns, time = shapes.columns(found.measurements)
+            except ValueError as error:
+                raise BadAnswer(f"a measurement of the page has no valid time: {error}") from None
+            return self._page(columns, time, found.next, found.statistics)
         return None
 
-    def _learn(self, shapes: Shapes, body: bytes) -> bool:
-        """Learns a page, unless learning has not paid so far."""
-        self.learnt += 1
-        try:
+    def _learn(self, shapes: Shapes, body: bytes, most: int | None) -> bool:
+        """Learns the first documents of a page, or all; given up for good when it never pays."""
+        if most is not None:
+            self.learnt += 1
             if self.learnt > 8 + self.pages // 16:
-                raise Unlearnable("new things in every page")
-            with collector_paused():
-                documents = _document(body)["measurements"]
-                shapes.learn(documents)
-        except Unlearnable:
-            self._shapes = None
-            return False
+                self._shapes = None
+                return False
+        with collector_paused():
+            documents = _document(body)["measurements"]
+            try:
+                shapes.learn(documents[:most])
+            except Unlearnable:
+                return False
         return bool(documents)
 
     def _read(self, found: dict[str, Any]) -> Page:

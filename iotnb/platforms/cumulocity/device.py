@@ -1,4 +1,4 @@
-"""The life of a device: it registers, keeps its place in the inventory, obeys operations and sends data.
+"""The life of a device: it registers, keeps its inventory entry, obeys operations and sends data.
 
 Subclass `Device` to prototype an integration:
 

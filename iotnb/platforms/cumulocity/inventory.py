@@ -169,9 +169,7 @@ def _once(pages: Iterable[Page], seen: set[str]) -> Iterator[Page]:
 
 def _ascending(items: Documents, last: str) -> bool:
     """Whether ids only grow, from `last` on; anything else means that the server sorts in another way."""
-    ids = (
-        [last, *(str(each.get("id")) for each in items)] if last else [str(each.get("id")) for each in items]
-    )
+    ids = [*([last] if last else []), *map(identifier, items)]
     if not all(each.isdecimal() for each in ids):
         return False
     numbers = [int(each) for each in ids]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import attrgetter, or_
@@ -139,26 +140,28 @@ class Shapes:
         self._types: dict[str, dict[str, _Fragment]] = {}
         self._layouts: list[_Layout] = []
         self._layout_of: NDArray[np.intp] = np.empty(0, np.intp)
-        self.decode: Callable[[bytes], Any] | None = None
+        self.decode: Callable[[bytes], Any] = _unknown
 
     def learn(self, documents: Sequence[Any]) -> None:
-        """Adds the documents of a page and builds anew; raises Unlearnable."""
+        """Adds documents and builds anew; raises Unlearnable and then stays as it was."""
+        types = deepcopy(self._types)
         for document in documents:
             if not values.is_regular(document):
                 raise Unlearnable("a document without type, id, source or time")
-            fragments = self._types.setdefault(document["type"], {})
+            fragments = types.setdefault(document["type"], {})
             for name, fragment in document.items():
                 if name not in values.CORE:
                     fragments.setdefault(name, _Fragment()).learn(fragment)
-        if len(self._types) > MOST_TYPES:
+        if len(types) > MOST_TYPES:
             raise Unlearnable("too many types")
-        if self._types:
-            self._build()
+        if types:
+            self._build(types)
+        self._types = types
 
-    def _build(self) -> None:
+    def _build(self, types: Mapping[str, Mapping[str, _Fragment]]) -> None:
         structs = []
         found = []
-        for kind, (name, fragments) in enumerate(self._types.items()):
+        for kind, (name, fragments) in enumerate(types.items()):
             struct, series = self._struct(name, kind, fragments)
             structs.append(struct)
             found.append(series)
@@ -272,6 +275,11 @@ class Shapes:
             places = np.flatnonzero(layouts == number)
             blocks.append((places, layout, everything[places].tolist(), kinds[places]))
         return blocks
+
+
+def _unknown(body: bytes) -> Any:
+    """What decodes before anything was learnt."""
+    raise msgspec.ValidationError(f"nothing learnt yet of {len(body)} bytes")
 
 
 _Block = tuple[NDArray[np.intp], _Layout, Sequence[Any], NDArray[np.uint8]]

@@ -1,4 +1,4 @@
-"""Managed objects of large inventories: what the devices table needs is decoded at once, the rest on demand.
+"""Managed objects of large inventories: what the table needs is decoded at once, the rest on demand.
 
 A page of 2,000 objects as plain dicts costs five times the memory of its bytes and most of the time of a
 load.

@@ -80,7 +80,7 @@ def references(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]
 
 
 def status(document: Mapping[str, Any]) -> str:
-    """`online`, `offline` or `unknown`, from `c8y_Availability` and, where that is silent, `c8y_Connection`.
+    """`online`, `offline` or `unknown`, from `c8y_Availability`, else from `c8y_Connection`.
 
     Availability says whether data arrived in time, connection whether a push connection stands. A device in
     maintenance is judged by its connection; a device that the platform does not monitor is `unknown`.

@@ -75,7 +75,10 @@ def create(world: World, service: Service) -> App:
     platform.access = Access(platform)
     platform.directory = Directory(platform)
     tenant.seed(platform)
+    if platform.switches.strict:  # looked at here so that a wrong switch stops the start
+        platform.say("strict mode: vendor types, state changes and times are checked")
     resume(platform)
+    bulk.resume(platform)
     world.on_reset.append(lambda: _reset(platform))
     routes: Iterable[Route] = [route for chapter in _CHAPTERS for route in chapter.ROUTES]
     return App(platform, routes)

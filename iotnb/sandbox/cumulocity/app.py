@@ -9,13 +9,40 @@ from urllib.parse import unquote
 
 from iotnb.sandbox.cumulocity.auth import PUBLIC, authenticate, error_body
 from iotnb.sandbox.cumulocity.state import Platform
-from iotnb.sandbox.cumulocity.wire import ERROR_INFO, JSON, Answer, Call, Refused, encode, media, parse_query
+from iotnb.sandbox.cumulocity.wire import (
+    ERROR_INFO,
+    JSON,
+    Answer,
+    Call,
+    Page,
+    Refused,
+    encode,
+    media,
+    parse_query,
+)
+from iotnb.sandbox.errors import SandboxError
 
 Handler = Callable[..., Answer | Awaitable[Answer]]
 Route = tuple[str, str, Handler]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_MUTUAL = "/devicecontrol/deviceAccessToken"  # all that the port for client certificates serves
+_PLAIN_BODIES = frozenset(  # where the document itself asks for application/json, a form or a file
+    {
+        "acceptAll",
+        "binaries",
+        "bulkNewDeviceRequests",
+        "cep",
+        "notification",
+        "oauth",
+        "options",
+        "password",
+        "search",
+        "totpSecret",
+        "trusted-certificates",
+    }
+)
 _VERBS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 
 
@@ -83,19 +110,24 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = _call(scope, await _body(receive))
         call.is_main = scope.get("server", (None, None))[1] in (self.platform.service.port, None)
-        call.strict = self.platform.switches.strict
         try:
+            call.strict = self.platform.switches.strict
             answer = await self._answer(call, receive)
+        except SandboxError as error:  # a switch that is none, set while the sandbox runs
+            wrong = Refused(500, "sandbox/Wrong Switch", str(error))
+            answer = Answer(status=500, body=error_body(wrong, ERROR_INFO), content_type=media("error"))
         except Refused as refused:
             answer = Answer(
                 status=refused.status, body=error_body(refused, ERROR_INFO), content_type=media("error")
             )
-        await _send(call, answer, send)
+        faults = self.platform.world.faults.settings
+        packed = faults.gzip and not faults.garble_every and "gzip" in call.headers.get("accept-encoding", "")
+        await _send(call, answer, send, packed=packed)
 
     async def _answer(self, call: Call, receive: Receive) -> Answer:
         platform = self.platform
         match = self.router.find(call.segments)
-        if match is None:
+        if match is None or not (call.is_main or match[0].template == _MUTUAL):
             raise Refused(404, "general/Not Found", f"No handler found for {call.method} {call.path}")
         node, values = match
         handler = node.handlers.get("GET" if call.method == "HEAD" else call.method)
@@ -111,7 +143,14 @@ class App:
             answer = handler(platform, call, *values)
         if inspect.isawaitable(answer):
             return await _unless_gone(answer, receive)
+        await self._deep(call)
         return answer
+
+    async def _deep(self, call: Call) -> None:
+        """Let a page cost time for every row before it, as on a server that scans from the start."""
+        cost = self.platform.world.faults.settings.cost_per_skipped_row
+        if cost and call.method == "GET" and call.one("currentPage"):
+            await asyncio.sleep(cost * Page.of(call).first)
 
 
 async def _unless_gone(answer: Awaitable[Answer], receive: Receive) -> Answer:
@@ -142,16 +181,13 @@ def _check_types(call: Call) -> None:
         "text/csv",
         "text/plain",
         "octet-stream",
-        "excel",
-        "xlsx",
         "multipart",
     )
     if accept and not any(one in accept for one in known) and "binaries" not in call.segments:
         raise Refused(406, "general/notAcceptable", "Could not find acceptable representation")
     if not call.strict or call.method not in ("POST", "PUT") or not call.body:
         return
-    special = {"oauth", "binaries", "notification", "cep", "bulkNewDeviceRequests"}
-    if special.isdisjoint(call.segments) and not call.content_type.startswith(
+    if _PLAIN_BODIES.isdisjoint(call.segments) and not call.content_type.startswith(
         "application/vnd.com.nsn.cumulocity."
     ):
         raise Refused(
@@ -196,7 +232,8 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def _send(call: Call, answer: Answer, send: Send) -> None:
+async def _send(call: Call, answer: Answer, send: Send, *, packed: bool) -> None:
+    """Send an answer; one that is compressed already goes out so if it may."""
     body = (
         b"" if answer.body is None else answer.body if isinstance(answer.body, bytes) else encode(answer.body)
     )
@@ -206,7 +243,7 @@ async def _send(call: Call, answer: Answer, send: Send) -> None:
         if answer.kind and not answer.content_type and _plain(call.accept):
             kind = JSON + ";charset=UTF-8"
         headers.append((b"content-type", kind.encode()))
-    if answer.gzipped and "gzip" in call.headers.get("accept-encoding", ""):
+    if answer.gzipped and packed:
         headers.append((b"content-encoding", b"gzip"))
     elif answer.gzipped:
         body = zlib.decompress(body, 31)

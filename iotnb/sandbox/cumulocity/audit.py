@@ -69,6 +69,16 @@ def _store(platform: Platform, body: dict[str, Any], device: int, at: int) -> Do
     return document
 
 
+def _devices(platform: Platform, source: str) -> frozenset[int] | None:
+    """The devices among whose records those of an operation, an alarm or an object are; None: any."""
+    if not (source.isascii() and source.isdigit() and len(source) < 19):
+        return None
+    thing = int(source)
+    found = [platform.history.get(kind, thing) for kind in ("operation", "alarm", "event")]
+    devices = {one.source for one in found if one is not None}
+    return frozenset({thing, *devices}) if devices or platform.objects.exists(thing) else None
+
+
 def list_records(platform: Platform, call: Call) -> Answer:
     """GET /audit/auditRecords, newest first."""
     platform.access.need(call.user, "ROLE_AUDIT_READ")
@@ -83,6 +93,7 @@ def list_records(platform: Platform, call: Call) -> Answer:
         return not application or body.get("application") == application
 
     chosen = Chosen(
+        sources=_devices(platform, source) if source else None,
         types=frozenset((call.one("type"),)) if call.one("type") else frozenset(),
         time=call.range("dateFrom", "dateTo"),
         test=test if source or user or application else None,

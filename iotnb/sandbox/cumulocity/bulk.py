@@ -1,6 +1,7 @@
 """Bulk operations: one operation for each member of a group, a little later each."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,13 +20,14 @@ from iotnb.sandbox.cumulocity.wire import (
     parse_time,
     sliced,
 )
+from iotnb.sandbox.store import Document
 
 _KIND = "bulkoperation"
 
 
 def _progress(platform: Platform, kept: dict[str, Any]) -> Counter[str]:
     """How many of the operations are in which state."""
-    wanted = Chosen(test=lambda one: one.json().get("bulkOperationId") == kept["id"])
+    wanted = Chosen(test=_child_of(kept["id"]))
     return Counter(one.status for one in platform.history.select("operation", wanted, newest_first=False))
 
 
@@ -93,9 +95,7 @@ def _targets(platform: Platform, body: dict[str, Any]) -> list[int]:
     if not body.get("failedParentId"):
         raise missing("groupId")
     parent = _kept(platform, str(body["failedParentId"]))
-    failed = Chosen(
-        statuses=frozenset(("FAILED",)), test=lambda one: one.json().get("bulkOperationId") == parent["id"]
-    )
+    failed = Chosen(statuses=frozenset(("FAILED",)), test=_child_of(parent["id"]))
     return [one.source for one in platform.history.select("operation", failed, newest_first=False)]
 
 
@@ -125,10 +125,33 @@ def create_bulk(platform: Platform, call: Call) -> Answer:
         "targets": targets,
     }
     platform.store.set(_KIND, str(kept["id"]), kept)
-    for n, device in enumerate(targets):
-        platform.later(start + int(n * ramp * 1000), partial(_create_one, platform, kept["id"], device))
+    _plan(platform, kept, frozenset())
     document = rendered(platform, call, kept)
     return call.made("bulkoperation", document, document["self"])
+
+
+def _plan(platform: Platform, kept: dict[str, Any], made: frozenset[int]) -> None:
+    """Have the operations made that are not there yet, each at its time."""
+    start = parse_time(kept["startDate"])
+    for n, device in enumerate(kept["targets"]):
+        if device not in made:
+            at = start + int(n * kept["creationRamp"] * 1000)
+            platform.later(at, partial(_create_one, platform, kept["id"], device))
+
+
+def resume(platform: Platform) -> None:
+    """Go on with the bulk operations that a data file holds."""
+    for kept in platform.store.settings(_KIND).values():
+        wanted = Chosen(test=_child_of(kept["id"]))
+        made = frozenset(
+            one.source for one in platform.history.select("operation", wanted, newest_first=False)
+        )
+        if kept["status"] != "DELETED" and len(made) < len(kept["targets"]):
+            _plan(platform, kept, made)
+
+
+def _child_of(bulk: int) -> Callable[[Document], bool]:
+    return lambda one: one.json().get("bulkOperationId") == bulk
 
 
 def _create_one(platform: Platform, bulk: int, device: int, _: int) -> None:

@@ -76,7 +76,7 @@ def list_certificates(platform: Platform, call: Call, tenant: str) -> Answer:
     _tenant(call, tenant)
     platform.access.need(call.user, "ROLE_TENANT_MANAGEMENT_READ", "ROLE_TENANT_ADMIN")
     items = [rendered(call, kept) for kept in platform.store.settings(_KIND).values()]
-    return sliced(call, "certificates", "trustedcertificatecollection", items)
+    return sliced(call, "certificates", "", items)
 
 
 def create_certificate(platform: Platform, call: Call, tenant: str) -> Answer:
@@ -113,7 +113,7 @@ def create_certificate(platform: Platform, call: Call, tenant: str) -> Answer:
     }
     _keep(platform, kept)
     document = rendered(call, kept)
-    return call.made("trustedcertificate", document, document["self"])
+    return call.made("", document, document["self"])
 
 
 def _keep(platform: Platform, kept: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ def get_certificate(platform: Platform, call: Call, tenant: str, fingerprint: st
     """GET of one trusted certificate."""
     _tenant(call, tenant)
     platform.access.need(call.user, "ROLE_TENANT_MANAGEMENT_READ", "ROLE_TENANT_ADMIN")
-    return Answer(body=rendered(call, _kept(platform, fingerprint)), kind="trustedcertificate")
+    return Answer(body=rendered(call, _kept(platform, fingerprint)), kind="")
 
 
 def update_certificate(platform: Platform, call: Call, tenant: str, fingerprint: str) -> Answer:
@@ -148,7 +148,7 @@ def update_certificate(platform: Platform, call: Call, tenant: str, fingerprint:
     body, kept = call.document(), _kept(platform, fingerprint)
     kept |= {name: body[name] for name in ("name", "status", "autoRegistrationEnabled") if name in body}
     _keep(platform, kept)
-    return call.changed("trustedcertificate", rendered(call, kept))
+    return call.changed("", rendered(call, kept))
 
 
 def delete_certificate(platform: Platform, call: Call, tenant: str, fingerprint: str) -> Answer:

@@ -52,7 +52,7 @@ def list_children(relation: str, platform: Platform, call: Call, text: str) -> A
     """GET: the children, with the same parameters as the inventory."""
     parent = object_number(platform, text)
     platform.access.check(call.user, "INVENTORY", "READ", parent)
-    page, query = Page.of(call), query_of(call)
+    page, query = Page.of(call), query_of(platform, call)
     found = []
     for child in platform.objects.children(parent, relation):
         view = platform.objects.view(child)

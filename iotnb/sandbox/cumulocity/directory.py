@@ -61,7 +61,6 @@ class Directory:
         self.platform = platform
         self.passwords: dict[str, str] = {}  # of the users that every run has
         self.codes: dict[str, str] = {}  # the codes sent by SMS that still wait
-        self._checked: dict[tuple[str, str, str], dict[str, Any]] = {}
         for name, _ in (*_SEEDED, (BOOTSTRAP, 0)):
             self.passwords[name] = platform.world.issue(secrets.token_urlsafe(12), _WHAT + name)
         self.seed()
@@ -132,12 +131,10 @@ class Directory:
 
     def save(self, tenant: str, document: dict[str, Any]) -> None:
         """Keep a user's document."""
-        self._checked.clear()
         self.platform.store.set(f"user:{tenant}", document["userName"], document)
 
     def remove(self, tenant: str, name: str) -> bool:
         """Delete a user; False when there was none."""
-        self._checked.clear()
         return self.platform.store.unset(f"user:{tenant}", name)
 
     def roles(self, document: dict[str, Any]) -> frozenset[str]:
@@ -184,9 +181,10 @@ class Directory:
         return "" if self.is_totp(kept["secret"], code) else "TFA TOTP code invalid"
 
     def is_totp(self, secret: str, code: str) -> bool:
-        """Whether a code is right now, or was or will be half a minute away."""
+        """Whether a code is right now, was it half a minute ago, or will be in half a minute."""
         seconds = self.platform.now() / 1000
-        return any(hmac.compare_digest(totp(secret, seconds + drift), code) for drift in (-30, 0, 30))
+        moments = (seconds - _STEP_SECONDS, seconds, seconds + _STEP_SECONDS)
+        return any(hmac.compare_digest(totp(secret, at), code) for at in moments)
 
     def _sms(self, user: User, code: str) -> str:
         waiting = self.codes.get(user.name)

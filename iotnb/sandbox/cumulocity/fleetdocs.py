@@ -16,6 +16,7 @@ FIRST_DEVICE = 100_000
 FIRST_GROUP = 10_001
 RESPONSE_MINUTES = 30
 MANY = 2_000  # above this many devices what is expensive to compute is simplified
+_SPREAD = 7_919
 _SITES_SEARCHED = 1_000  # blocks of devices looked at for the names of the sites
 _KEY_SCALE = 10_000_000  # ids of alarms, events, operations: key * scale + device number
 _TYPES = {"gateway": "c8y_Linux", "sensor": "c8y_ClimateSensor", "machine": "c8y_Pump"}
@@ -103,9 +104,9 @@ class FleetDocs:
 
     def upgraded(self, index: int, now: int) -> bool:
         """Whether the fleet's roll-out has reached a device."""
-        if index not in self._upgraded and now >= self.fleet[index].rollout:
-            if self.fleet.firmware(index, now) == self.fleet[index].firmware_after:
-                self._upgraded.add(index)
+        known = index in self._upgraded or now < self.fleet[index].rollout
+        if not known and self.fleet.firmware(index, now) == self.fleet[index].firmware_after:
+            self._upgraded.add(index)
         return index in self._upgraded
 
     def labels(self, index: int) -> tuple[str, str]:
@@ -117,16 +118,9 @@ class FleetDocs:
         return found
 
     def last_seen(self, index: int, now: int) -> int | None:
-        """The newest sample; the last minutes are looked at first, since most devices are on line.
-
-        In a large fleet the most frequent group stands for all of them: seconds do not matter there.
-        """
+        """The newest sample; the last minutes are looked at first, since most devices are on line."""
         newest: int | None = None
-        groups = self.fleet.groups(index)
-        if len(self.fleet) > MANY:
-            fastest = min(groups, key=lambda group: groups[group][0].interval)
-            groups = {fastest: groups[fastest]}
-        for group in groups:
+        for group in self.fleet.groups(index):
             times = self.fleet.times(index, group, now - 5 * MINUTE, now + 1)
             if times.size and (newest is None or times[-1] > newest):
                 newest = int(times[-1])
@@ -156,12 +150,13 @@ def _software(device: Device) -> list[dict[str, str]]:
 class FleetObject(Mapping[str, Any]):
     """One fleet device as a managed object; each fragment is made only when it is asked for."""
 
-    __slots__ = ("_now", "docs", "index")
+    __slots__ = ("_now", "_online", "docs", "index")
 
     def __init__(self, docs: FleetDocs, index: int, now: int) -> None:
         self.docs = docs
         self.index = index
         self._now = now
+        self._online: bool | None = None
 
     def __getitem__(self, key: str) -> Any:
         if key == "id":
@@ -169,6 +164,11 @@ class FleetObject(Mapping[str, Any]):
         if key not in self._keys():
             raise KeyError(key)
         return _MAKE[key](self)
+
+    def whole(self) -> dict[str, Any]:
+        """Every fragment that has a value, as a new dict."""
+        made = ((key, _MAKE[key](self)) for key in self._keys())
+        return {key: value for key, value in made if value is not None}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys())
@@ -197,9 +197,22 @@ class FleetObject(Mapping[str, Any]):
         url = f"https://firmware.example.com/{model}/{version}.bin"
         return {"name": f"{model}-firmware", "version": version, "url": url}
 
+    def is_online(self) -> bool:
+        """Whether the device is connected now; worked out once."""
+        if self._online is None:
+            self._online = self.docs.fleet.online(self.index, self._now)
+        return self._online
+
     def availability(self) -> dict[str, str] | None:
-        """c8y_Availability; None for a device that never reported."""
-        seen = self.docs.last_seen(self.index, self._now)
+        """c8y_Availability; None for a device that never reported.
+
+        In a large fleet a connected device reported at some moment of the last minute: which one is told
+        by /availability, since working it out for every device of a page would take most of the time.
+        """
+        if len(self.docs.fleet) > MANY and self.is_online():
+            seen: int | None = self._now - self.index * _SPREAD % MINUTE
+        else:
+            seen = self.docs.last_seen(self.index, self._now)
         if seen is None:
             return None
         fresh = self._now - seen <= RESPONSE_MINUTES * MINUTE
@@ -207,8 +220,7 @@ class FleetObject(Mapping[str, Any]):
 
     def connection(self) -> dict[str, str]:
         """c8y_Connection as it is now."""
-        online = self.docs.fleet.online(self.index, self._now)
-        return {"status": "CONNECTED" if online else "DISCONNECTED"}
+        return {"status": "CONNECTED" if self.is_online() else "DISCONNECTED"}
 
 
 _MAKE: dict[str, Callable[[FleetObject], Any]] = {

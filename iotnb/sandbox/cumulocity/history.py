@@ -186,10 +186,22 @@ class History:
     def select(self, kind: str, chosen: Chosen, *, newest_first: bool) -> Iterator[Document]:
         """Items in the order of time (equal times by id)."""
         oldest = self.platform.oldest(_DATA_TYPES[kind])
-        stored = self.platform.store.select(kind, chosen.match(oldest), newest_first=newest_first)
+        stored = self._stored(kind, chosen.match(oldest), newest_first=newest_first)
         own = (one for one in stored if chosen.test is None or chosen.test(one))
         simulated = self._simulated(kind, chosen, oldest, newest_first=newest_first)
         return heapq.merge(own, simulated, key=lambda one: (one.time, one.id), reverse=newest_first)
+
+    def _stored(self, kind: str, match: Match, *, newest_first: bool) -> Iterator[Document]:
+        """Users' documents in batches of growing size, so that a first page costs little."""
+        skip, count = 0, 100
+        while True:
+            batch = self.platform.store.select(
+                kind, match, newest_first=newest_first, limit=count, offset=skip
+            )
+            yield from batch
+            if len(batch) < count:
+                return
+            skip, count = skip + count, count * 4
 
     def _simulated(
         self, kind: str, chosen: Chosen, oldest: int | None, *, newest_first: bool

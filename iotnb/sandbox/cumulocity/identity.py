@@ -4,7 +4,7 @@ from typing import Any
 
 from iotnb.sandbox.cumulocity.fleetdocs import device_id
 from iotnb.sandbox.cumulocity.state import Platform, number
-from iotnb.sandbox.cumulocity.wire import Answer, Call, Refused, done, missing
+from iotnb.sandbox.cumulocity.wire import Answer, Call, Refused, done, invalid, missing
 
 SERIAL = "c8y_Serial"
 Key = tuple[str, str]
@@ -142,8 +142,9 @@ def create_external(platform: Platform, call: Call, text: str) -> Answer:
     return call.made("externalid", document, document["self"])
 
 
-def external_key(body: dict[str, Any]) -> Key:
+def external_key(body: Any) -> Key:
     """Type and value of a body; 422 when one is missing."""
+    body = body if isinstance(body, dict) else {}
     absent = [
         name for name in ("type", "externalId") if not isinstance(body.get(name), str) or not body[name]
     ]
@@ -156,7 +157,10 @@ def search(platform: Platform, call: Call) -> Answer:
     """POST /identity/search: several external IDs at once; unknown ones are left out."""
     platform.need_edition("latest")
     platform.access.need(call.user, "ROLE_IDENTITY_READ")
-    keys = [external_key(entry) for entry in call.document().get("externalIds", [])]
+    entries = call.document().get("externalIds", [])
+    if not isinstance(entries, list):
+        raise invalid("externalIds must be a list")
+    keys = [external_key(entry) for entry in entries]
     hits = [(key, platform.identities.find(*key)) for key in keys]
     items = [rendered(call, key, found) for key, found in hits if found is not None]
     return Answer(body={"self": call.link(), "externalIds": items}, kind="externalidcollection")

@@ -1,6 +1,5 @@
 """The inventory's endpoints: managed objects, their queries, and what is computed about one of them."""
 
-import time
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from iotnb.sandbox.cumulocity.wire import (
     collection,
     done,
     encode,
+    forbidden,
     invalid,
 )
 
@@ -50,7 +50,8 @@ def rendered(platform: Platform, call: Call, found: int, *, single: bool = False
     """A managed object with its links, and with the references that the parameters ask for."""
     objects = platform.objects
     own = f"{call.origin}/inventory/managedObjects/{found}"
-    document = {**objects.document(found), "self": own}
+    document = objects.document(found)
+    document["self"] = own
     with_children = call.flag("withChildren", platform.switches.with_children_default)
     names = not call.flag("skipChildrenNames")
     counted, parents, groups = (call.flag(n) for n in ("withChildrenCount", "withParents", "withGroups"))
@@ -65,7 +66,8 @@ def rendered(platform: Platform, call: Call, found: int, *, single: bool = False
         holder = f"{own}/{block}"
         above: Iterable[int] = ()
         if parents:
-            above = objects.above(found, (relation,))
+            every = platform.switches.since("2026")  # before, only the direct parents
+            above = objects.above(found, (relation,)) if every else objects.parents(found, relation)
         elif groups and relation == "childAssets":
             above = objects.parents(found, relation)
         document[block] = {
@@ -81,9 +83,9 @@ def rendered(platform: Platform, call: Call, found: int, *, single: bool = False
     return document
 
 
-def query_of(call: Call) -> Query:
+def query_of(platform: Platform, call: Call) -> Query:
     """The filter that the parameters of a list make together."""
-    any_case = True
+    any_case = platform.switches.since("2026")  # before, a wildcard minded upper and lower case
     text = call.one("query") or call.one("q")
     query = parse(text, any_case=any_case) if text else Query(All())
     parts: list[Node] = [query.filter]
@@ -153,7 +155,7 @@ def _slice(runs: Iterable[range], page: Page) -> tuple[list[int], int | None]:
 def list_objects(platform: Platform, call: Call) -> Answer:
     """GET /inventory/managedObjects."""
     page = Page.of(call)
-    query = query_of(call)
+    query = query_of(platform, call)
     visible = platform.access.visible(call.user, "INVENTORY")
     if visible is not None:
         numbers = [n for run in _runs(platform, query, _named(platform, call)) for n in run]
@@ -180,9 +182,6 @@ def list_objects(platform: Platform, call: Call) -> Answer:
 
 def _page(platform: Platform, call: Call, query: Query, page: Page) -> Answer:
     shown, total = _slice(_runs(platform, query, _named(platform, call)), page)
-    cost = platform.world.faults.settings.cost_per_skipped_row
-    if cost and page.first and query.low is None:
-        time.sleep(cost * page.first)
     items = [rendered(platform, call, one) for one in shown]
     return collection(call, "managedObjects", "managedobjectcollection", items, page=page, total=total)
 
@@ -382,6 +381,8 @@ def put_device_user(platform: Platform, call: Call, text: str) -> Answer:
     kept = platform.directory.get(TENANT, owner)
     if kept is None:
         raise Refused(404, "users/Not Found", f"Error retrieving user {owner}!")
+    if not owner.startswith("device_") and "ROLE_DEVICE" not in platform.directory.roles(kept):
+        raise forbidden(f"{owner} is no device's user")
     kept["enabled"] = bool(call.document().get("enabled", True))
     platform.directory.save(TENANT, kept)
     body = {"self": call.link(), "userName": owner, "enabled": kept["enabled"]}

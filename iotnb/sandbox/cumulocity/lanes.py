@@ -6,6 +6,7 @@ same series. Pages and series are cut out of merged lanes; users' documents are 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 import numpy as np
@@ -94,13 +95,13 @@ class Lane:
         """What a series reads at these times."""
         return self.owner.platform.fleet.value(self.index, one, times)
 
-    def render(self, times: Times, origin: str, units: Units, offset_minutes: int) -> list[str]:
+    def render(self, times: Times, origin: str, units: Units, zone: tzinfo | None) -> list[str]:
         """The measurements at these times as JSON texts."""
         source = f'{{"self":"{origin}/inventory/managedObjects/{self.source}","id":"{self.source}"}}'
         head = f'{{"self":"{origin}/measurement/measurements/'
         middle = f'","source":{source},"type":"{self.type}","{self.type}":{{'
         ids = list(map(str, self.ids(times).tolist()))
-        stamps = time_texts(times, offset_minutes)
+        stamps = time_texts(times, zone)
         columns = []
         for place, one in enumerate(self.series):
             unit, values = units.convert(one.unit, self.values(one, times))
@@ -113,10 +114,10 @@ class Lane:
         ]
 
 
-def time_texts(times: Times, offset_minutes: int = 0) -> list[str]:
+def time_texts(times: Times, zone: tzinfo | None = None) -> list[str]:
     """Times as ISO 8601 texts, in UTC or in the platform's zone."""
-    if offset_minutes:
-        return [format_time(at, offset_minutes=offset_minutes) for at in times.tolist()]
+    if zone is not None:
+        return [format_time(at, zone=zone) for at in times.tolist()]
     texts: list[str] = np.datetime_as_string(times.astype("M8[ms]"), unit="ms").tolist()
     return [text + "Z" for text in texts]
 
@@ -306,9 +307,11 @@ class Measured:
             store.drop("measurement", gone)
         else:
             store.delete("measurement", self.match(wanted))
+        now = self.platform.now() + 1  # what arrives later stays
+        end = now if wanted.end is None else min(wanted.end, now)
         types: tuple[str | None, ...] = wanted.types or ((wanted.fragment or wanted.any_fragment or None),)
         for kind in types:
-            entry = Erased(wanted.source, kind, wanted.start, wanted.end)
+            entry = Erased(wanted.source, kind, wanted.start, end)
             self.erased.append(entry)
             name = str(len(self.erased))
             store.set("measurement-erased", name, [entry.source, entry.type, entry.start, entry.end])
@@ -340,12 +343,12 @@ class Rows:
         part = slice(skip, skip + count)
         return Rows(self.lanes, self.documents, self.times[part], self.codes[part])
 
-    def render(self, origin: str, units: Units, offset_minutes: int) -> list[str]:
+    def render(self, origin: str, units: Units, zone: tzinfo | None) -> list[str]:
         """The measurements as JSON texts, in order."""
         out = np.empty(len(self), dtype=object)
         for code in np.unique(self.codes[self.codes >= 0]).tolist():
             places = np.flatnonzero(self.codes == code)
-            texts = self.lanes[code].render(self.times[places], origin, units, offset_minutes)
+            texts = self.lanes[code].render(self.times[places], origin, units, zone)
             out[places] = texts
         for place in np.flatnonzero(self.codes < 0).tolist():
             out[place] = document_text(self.documents[-1 - int(self.codes[place])], origin, units)

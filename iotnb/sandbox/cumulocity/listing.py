@@ -26,7 +26,7 @@ def sources_of(platform: Platform, call: Call, api: str) -> frozenset[int] | Non
         return None
     source = number(text, Refused(422, f"{api.lower()}/Invalid Data", f"Not an ID: {text}"))
     relations = [relation for name, relation in _RELATIONS.items() if call.flag(name)]
-    if call.flag("withSourceChildren"):
+    if call.flag("withSourceChildren") and platform.switches.since("2026"):
         relations = list(_RELATIONS.values())
     return frozenset(platform.objects.below(source, relations) if relations else (source,))
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import time
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -76,9 +75,6 @@ def list_measurements(platform: Platform, call: Call) -> Answer:
 
 
 def _rows(platform: Platform, call: Call, wanted: Wanted, page: Page) -> Rows:
-    cost = platform.world.faults.settings.cost_per_skipped_row
-    if cost and page.first:
-        time.sleep(cost * page.first)
     return platform.measured.rows(
         wanted, newest_first=newest_first(platform, call), skip=page.first, count=page.size
     )
@@ -94,7 +90,7 @@ def _cached(platform: Platform, call: Call, wanted: Wanted, page: Page) -> Answe
     if body is not None:
         return Answer(body=body, kind="measurementcollection", gzipped=True)
     rows = _rows(platform, call, wanted, page)
-    texts = rows.render(call.origin, units, switches.offset_minutes)
+    texts = rows.render(call.origin, units, switches.tz)
     total = platform.measured.count(wanted) if page.wants_total else None
     head = encode(page_parts(call, page, len(rows), total)).decode()
     body = f'{head[:-1]},"measurements":[{",".join(texts)}]}}'.encode()
@@ -119,7 +115,7 @@ def _restricted(platform: Platform, call: Call, wanted: Wanted, visible: frozens
 
     def render(found: tuple[int, Rows]) -> Any:
 
-        text = found[1].render(call.origin, units_of(call), platform.switches.offset_minutes)[0]
+        text = found[1].render(call.origin, units_of(call), platform.switches.tz)[0]
         return msgspec.Raw(text.encode())
 
     return restricted_page(
@@ -142,7 +138,7 @@ def _csv(
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(("time", "source", "device_name", "fragment.series", "value", "unit"))
     rows = _rows(platform, call, wanted, page)
-    for text in rows.render(call.origin, units_of(call), platform.switches.offset_minutes):
+    for text in rows.render(call.origin, units_of(call), platform.switches.tz):
         document = msgspec.json.decode(text, type=dict[str, Any])
         source = document["source"]["id"]
         if visible is not None and int(source) not in visible:
@@ -270,7 +266,7 @@ def get_measurement(platform: Platform, call: Call, text: str) -> Answer:
             raise _not_found(text)
         lane, times = found
         source = lane.source
-        body = lane.render(times, call.origin, units_of(call), platform.switches.offset_minutes)[0]
+        body = lane.render(times, call.origin, units_of(call), platform.switches.tz)[0]
     platform.access.check(call.user, "MEASUREMENT", "READ", source)
     return Answer(body=msgspec.Raw(body.encode()), kind="measurement")
 

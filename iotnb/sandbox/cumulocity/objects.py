@@ -95,6 +95,8 @@ class Objects:
         found = self.view(number)
         if found is None:
             raise not_found(number)
+        if isinstance(found, FleetObject):
+            return found.whole()
         return {key: value for key, value in found.items() if value is not None}
 
     def owner(self, number: int) -> str:

@@ -225,9 +225,9 @@ class Compare(Node):
             return self.operator == "eq" and (found is wanted or str(found).lower() == str(wanted).lower())
         if isinstance(found, int | float) and isinstance(wanted, int | float):
             return _ordered(self.operator, found, wanted)
-        if not isinstance(found, str | int | float):
+        if not isinstance(found, str):  # text and numbers never equal each other: `3.5` lacks its suffix
             return False
-        text, pattern = str(found), str(wanted)
+        text, pattern = found, str(wanted)
         if self.operator != "eq":
             return _ordered(self.operator, text, pattern)
         if "*" in pattern:

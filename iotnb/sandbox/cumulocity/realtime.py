@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from iotnb.sandbox.cumulocity.people import User
+from iotnb.sandbox.cumulocity.simulate import REPORTS, report, watched_devices
 from iotnb.sandbox.cumulocity.state import Platform
 from iotnb.sandbox.cumulocity.wire import JSON, Answer, Call, Refused, encode
 
@@ -17,6 +18,7 @@ Message = dict[str, Any]
 _KEPT_MS = 10_000  # undelivered data live this long after the last answer
 _IDLE_MS = 2 * 3_600_000
 _MOST_HELD = 10  # connections of one user at one endpoint
+_REPORT_MS, _REPORT_MS_EACH = 300, 5  # how often the fleet reports, and more for each device that is watched
 _STEP = 0.1  # seconds between two looks at what simulated devices do
 _APIS = {
     "operations": "DEVICE_CONTROL",
@@ -63,6 +65,7 @@ class Hub:
         self.platform = platform
         self.clients: dict[str, Client] = {}
         self._number = 0
+        self._reported = platform.now()
 
     def forget(self) -> None:
         """End every conversation, as after a restart of the server."""
@@ -180,6 +183,7 @@ class Hub:
                 subscription = message.get("subscription")
                 error = f"403:{name}:Subscription denied"
                 return _reply(message, successful=False, error=error, subscription=subscription)
+        self._report(at_once=True)  # what came before is not the new subscription's
         client.channels.update(dict.fromkeys(names))
         return _reply(message, clientId=client.id, subscription=message.get("subscription"))
 
@@ -230,9 +234,20 @@ class Hub:
                 except TimeoutError:
                     with self.platform.lock:
                         self.platform.tick()
+                        self._report()
         finally:
             if client.connect == mine:
                 client.held = False
+
+    def _report(self, *, at_once: bool = False) -> None:
+        """Send what the fleet measured since the last time; rarely when many devices are watched."""
+        now = self.platform.now()
+        watched = sum(watched_devices(self.platform, name)[1] for name in REPORTS)
+        if watched and (at_once or now - self._reported >= _REPORT_MS + _REPORT_MS_EACH * watched):
+            report(self.platform, max(self._reported, now - _KEPT_MS * 60), now)
+            self._reported = now
+        elif not watched:
+            self._reported = now
 
     def _give_way(self, client: Client) -> None:
         """Of more than ten held connections of one user the oldest ends."""

@@ -21,6 +21,8 @@ _TREES: dict[str, dict[str, Any]] = {
     "measurement": {
         "measurements": {"self": "/measurement/measurements"},
         "measurementsForSource": "/measurement/measurements?source={source}",
+        "measurementsForSourceAndType": "/measurement/measurements?source={source}&type={type}",
+        "measurementsForValueFragmentType": "/measurement/measurements?valueFragmentType={valueFragmentType}",
         "measurementsForType": "/measurement/measurements?type={type}",
         "measurementsForDate": "/measurement/measurements?dateFrom={dateFrom}&dateTo={dateTo}",
         "measurementsForSourceAndDate": (
@@ -32,12 +34,17 @@ _TREES: dict[str, dict[str, Any]] = {
         "eventsForSource": "/event/events?source={source}",
         "eventsForType": "/event/events?type={type}",
         "eventsForTime": "/event/events?dateFrom={dateFrom}&dateTo={dateTo}",
+        "eventsForFragmentType": "/event/events?fragmentType={fragmentType}",
+        "eventsForSourceAndTime": "/event/events?source={source}&dateFrom={dateFrom}&dateTo={dateTo}",
         "eventsForSourceAndType": "/event/events?source={source}&type={type}",
     },
     "alarm": {
         "alarms": {"self": "/alarm/alarms"},
         "alarmsForSource": "/alarm/alarms?source={source}",
         "alarmsForStatus": "/alarm/alarms?status={status}",
+        "alarmsForTime": "/alarm/alarms?dateFrom={dateFrom}&dateTo={dateTo}",
+        "alarmsForSourceAndTime": "/alarm/alarms?source={source}&dateFrom={dateFrom}&dateTo={dateTo}",
+        "alarmsForStatusAndTime": "/alarm/alarms?status={status}&dateFrom={dateFrom}&dateTo={dateTo}",
         "alarmsForSourceAndStatus": "/alarm/alarms?source={source}&status={status}",
     },
     "devicecontrol": {
@@ -52,6 +59,9 @@ _TREES: dict[str, dict[str, Any]] = {
         "auditRecords": {"self": "/audit/auditRecords"},
         "auditRecordsForType": "/audit/auditRecords?type={type}",
         "auditRecordsForUser": "/audit/auditRecords?user={user}",
+        "auditRecordsForUserAndType": "/audit/auditRecords?user={user}&type={type}",
+        "auditRecordsForTypeAndApplication": "/audit/auditRecords?type={type}&application={application}",
+        "auditRecordsForUserAndApplication": "/audit/auditRecords?user={user}&application={application}",
         "auditRecordsForApplication": "/audit/auditRecords?application={application}",
     },
     "user": {

@@ -22,14 +22,38 @@ _MONTHS = {"M": 1, "q": 3, "y": 12}
 _WEEK = 7 * 86_400_000
 _MONDAY = 4 * 86_400_000  # 5 January 1970
 _MOST_DOCUMENTS = 200_000
-FUNCTIONS: dict[str, Callable[[Floats], float]] = {
-    "min": lambda v: float(v.min()),
-    "max": lambda v: float(v.max()),
-    "avg": lambda v: float(v.mean()),
-    "sum": lambda v: float(v.sum()),
-    "count": lambda v: float(v.size),
-    "stdDevPop": lambda v: float(v.std()),
-    "stdDevSamp": lambda v: float(v.std(ddof=1)) if v.size > 1 else 0.0,
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Values in the order of time, cut into buckets: bucket n begins at `edges[n]`."""
+
+    values: Floats
+    edges: Times
+
+    @property
+    def sizes(self) -> Times:
+        """How many values each bucket has."""
+        return np.diff(self.edges, append=self.values.size)
+
+    def sums(self) -> Floats:
+        """The sum of each bucket."""
+        return np.asarray(np.add.reduceat(self.values, self.edges))
+
+    def squares(self) -> Floats:
+        """The sum of squared distances from the bucket's mean."""
+        means = np.repeat(self.sums() / self.sizes, self.sizes)
+        return np.asarray(np.add.reduceat((self.values - means) ** 2, self.edges))
+
+
+FUNCTIONS: dict[str, Callable[[Parts], Floats]] = {
+    "min": lambda p: np.asarray(np.minimum.reduceat(p.values, p.edges)),
+    "max": lambda p: np.asarray(np.maximum.reduceat(p.values, p.edges)),
+    "avg": lambda p: np.asarray(p.sums() / p.sizes),
+    "sum": lambda p: p.sums(),
+    "count": lambda p: p.sizes.astype(np.float64),
+    "stdDevPop": lambda p: np.asarray(np.sqrt(p.squares() / p.sizes)),
+    "stdDevSamp": lambda p: np.asarray(np.sqrt(p.squares() / np.maximum(p.sizes - 1, 1))),
 }
 
 
@@ -230,9 +254,11 @@ def _aggregated(
         starts = buckets.starts(times)
         edges = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1)) if starts.size else starts
         found: dict[int, str] = {}
-        for low, high in zip(edges.tolist(), [*edges[1:].tolist(), starts.size], strict=False):
-            part = values[low:high]
-            found[int(starts[low])] = encode({name: FUNCTIONS[name](part) for name in wanted}).decode()
+        if starts.size:
+            parts = Parts(values, edges)
+            rows = zip(*(map(repr, FUNCTIONS[name](parts).tolist()) for name in wanted), strict=True)
+            texts = (",".join(f'"{n}":{v}' for n, v in zip(wanted, row, strict=True)) for row in rows)
+            found = {at: f"{{{text}}}" for at, text in zip(starts[edges].tolist(), texts, strict=True)}
         cells.append(found)
     return _all_times(cells), cells, False, 5000
 
@@ -257,9 +283,9 @@ def _render(
     ordered = ordered[:most]
     short = platform.switches.short_rows or not platform.switches.since("2025")
     gap = "{}" if not cut else "null"
-    offset = platform.switches.offset_minutes
+    zone = platform.switches.tz
     rows = []
-    for at, text in zip(ordered.tolist(), time_texts(ordered, offset), strict=True):
+    for at, text in zip(ordered.tolist(), time_texts(ordered, zone), strict=True):
         row = [column.get(at, gap) for column in cells]
         if short:
             while row and row[-1] == gap:

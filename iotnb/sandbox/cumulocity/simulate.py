@@ -37,6 +37,7 @@ _KEPT = {
 _SUPPORTED = frozenset({*OPERATION_FRAGMENTS.values(), *_KINDS})
 _MOST_WATCHED = 2_000  # devices whose reports are followed for a subscription to all objects
 _UNSUPPORTED_MS = 2_000
+REPORTS = ("measurements", "events", "alarms")
 
 
 class _Apply(Protocol):
@@ -145,19 +146,21 @@ def report(platform: Platform, since: int, until: int) -> None:
         ("alarms", partial(_items, kind="alarm")),
     )
     for name, send in chapters:
-        for number in _watched(platform, name):
+        for number in watched_devices(platform, name)[0]:
             send(platform, number, since + 1, until + 1)
 
 
-def _watched(platform: Platform, name: str) -> list[int]:
-    """The fleet devices to whose data of a kind somebody subscribed."""
+def watched_devices(platform: Platform, name: str) -> tuple[list[int], int]:
+    """The fleet devices to whose data of a kind somebody subscribed, and how many they are."""
     channels = {channel for client in platform.hub.watchers() for channel in _of(client, name)}
     if f"/{name}/*" in channels:
         count = min(len(platform.fleet), _MOST_WATCHED)
-        return [device_id(i) for i in range(count) if device_id(i) not in platform.objects.hidden]
+        every = [device_id(i) for i in range(count) if device_id(i) not in platform.objects.hidden]
+        return every, len(every)
     numbers = (channel.rpartition("/")[2] for channel in channels)
-    found = [int(text) for text in numbers if text.isdigit()]
-    return [one for one in found if platform.objects.index(one) is not None and platform.objects.exists(one)]
+    ids = [int(text) for text in numbers if text.isdigit()]
+    found = [one for one in ids if platform.objects.index(one) is not None and platform.objects.exists(one)]
+    return found, len(found)
 
 
 def _of(client: "Client", name: str) -> list[str]:
@@ -167,7 +170,7 @@ def _of(client: "Client", name: str) -> list[str]:
 def _measurements(platform: Platform, number: int, start: int, end: int) -> None:
     wanted = Wanted(source=number, start=start, end=end)
     for lane in platform.measured.lanes(wanted):
-        for text in lane.render(lane.times(start, end), platform.service.base_url, Units(), 0):
+        for text in lane.render(lane.times(start, end), platform.service.base_url, Units(), None):
             platform.hub.publish("measurements", number, "CREATE", msgspec.Raw(text.encode()))
 
 

@@ -6,9 +6,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from iotnb.sandbox.cumulocity.wire import Refused
+from iotnb.sandbox.errors import SandboxError
 from iotnb.sandbox.fleet import Fleet
 from iotnb.sandbox.world import Service, World
 
@@ -53,27 +56,38 @@ class Switches:
     hold_seconds: float = 20.0  # how long a real-time connect without advice is held
     without_children: bool = True  # the feature toggle: withChildren defaults to false (edition 2026 on)
     short_rows: bool = False  # series rows end early instead of holding null
-    offset_minutes: int = 0  # the platform's zone in the times of answers
+    zone: str = ""  # the platform's zone in the times of measurements, such as Europe/Berlin; empty: UTC
     late_delete_seconds: float = 0.0  # deletes take effect this much later
     oai_secure: bool = True  # whether the login options offer OAI-Secure
     lose_clients: bool = False  # Bayeux forgets every client at its next connect
 
     def update(self, changes: Mapping[str, Any]) -> "Switches":
-        """A copy with some switches changed; ValueError names what is not understood."""
+        """A copy with some switches changed; SandboxError names what is not understood."""
         known = {one.name for one in fields(self)}
         unknown = set(changes) - known
         if unknown:
-            raise ValueError(
+            raise SandboxError(
                 f"unknown switch {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
             )
         made = replace(self, **changes)
+        for one in fields(self):
+            wanted, found = type(one.default), getattr(made, one.name)
+            if type(found) is not wanted and not (wanted is float and type(found) is int):
+                raise SandboxError(f"switch {one.name} is {wanted.__name__}, not {found!r}")
         if made.edition not in EDITIONS:
-            raise ValueError(f"edition is one of {', '.join(EDITIONS)}, not {made.edition!r}")
+            raise SandboxError(f"edition is one of {', '.join(EDITIONS)}, not {made.edition!r}")
         if made.persistence not in ("legacy", "timeseries"):
-            raise ValueError(f"persistence is legacy or timeseries, not {made.persistence!r}")
+            raise SandboxError(f"persistence is legacy or timeseries, not {made.persistence!r}")
         if made.credentials_status not in (200, 201):
-            raise ValueError(f"credentials_status is 200 or 201, not {made.credentials_status!r}")
+            raise SandboxError(f"credentials_status is 200 or 201, not {made.credentials_status!r}")
+        if made.zone and made.zone not in available_timezones():
+            raise SandboxError(f"zone is a name such as Europe/Berlin, not {made.zone!r}")
         return made
+
+    @property
+    def tz(self) -> tzinfo | None:
+        """The platform's zone, None for UTC."""
+        return ZoneInfo(self.zone) if self.zone else None
 
     def since(self, edition: str) -> bool:
         """Whether the edition in force is this one or a later one."""
@@ -150,6 +164,7 @@ class Platform:
         self.lock = threading.RLock()
         self._due: list[Due] = []
         self._order = 0
+        self._latest = 0
         self._switches = (repr(None), Switches())
 
     @property
@@ -159,7 +174,7 @@ class Platform:
 
     @property
     def switches(self) -> Switches:
-        """The switches as they stand now; ValueError when one of them is not understood."""
+        """The switches as they stand now; SandboxError when one of them is not understood."""
         text = repr(self.world.switches)
         if self._switches[0] != text:
             self._switches = (text, Switches().update(self.world.switches))
@@ -190,6 +205,9 @@ class Platform:
     def tick(self) -> None:
         """Do what has become due; called before every request and by the background loop."""
         now = self.now()
+        if now < self._latest:  # the clock was set back: pages of what is now the future must not be served
+            self.cache.clear()
+        self._latest = now
         while self._due and self._due[0].at <= now:
             due = heapq.heappop(self._due)
             due.act(due.at)

@@ -165,6 +165,8 @@ def get_activity(platform: Platform, call: Call) -> Answer:
 def set_activity(platform: Platform, call: Call) -> Answer:
     """POST .../activity: from now on logins need a code."""
     active = bool(call.document().get("isActive"))
+    if not active and _totp(call).get("active"):
+        raise Refused(409, "users/Conflict", "Cannot deactivate TOTP setup!")
     kept = call.user.document | {
         "totp": {**_totp(call), "active": active},
         "strategy": "TOTP" if active else "",
@@ -176,6 +178,8 @@ def set_activity(platform: Platform, call: Call) -> Answer:
 def verify_totp(platform: Platform, call: Call) -> Answer:
     """POST .../verify: 204 for the right code, 403 for a wrong one."""
     found = _totp(call)
+    if not found.get("secret"):
+        raise Refused(404, "users/Not Found", "User does not have a TOTP secret configured")
     if not platform.directory.is_totp(found["secret"], str(call.document().get("code", ""))):
         raise Refused(403, "security/Forbidden", "Invalid verification code")
     return done()
@@ -279,7 +283,7 @@ def revoke_totp(platform: Platform, call: Call, tenant: str, name: str) -> Answe
     own_tenant(call, tenant)
     need(platform, call, "ADMIN")
     kept = kept_user(platform, tenant, name)
-    platform.directory.save(tenant, {**kept, "totp": {}, "strategy": "", "enforced": False})
+    platform.directory.save(tenant, {**kept, "totp": {"active": False}, "strategy": "", "enforced": False})
     return done()
 
 

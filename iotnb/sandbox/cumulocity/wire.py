@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus
 
@@ -85,14 +85,12 @@ def _offset(zone: str | None) -> int:
     return (-minutes if zone[0] == "-" else minutes) * 60_000
 
 
-def format_time(milliseconds: int, *, offset_minutes: int = 0) -> str:
-    """`2020-03-19T12:03:27.845Z`; with an offset the local form, `2020-03-19T14:03:27.845+02:00`."""
-    moment = _EPOCH + timedelta(milliseconds=milliseconds + offset_minutes * 60_000)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}"
-    if not offset_minutes:
-        return text + "Z"
-    sign, minutes = ("-", -offset_minutes) if offset_minutes < 0 else ("+", offset_minutes)
-    return f"{text}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+def format_time(milliseconds: int, *, zone: tzinfo | None = None) -> str:
+    """`2020-03-19T12:03:27.845Z`; with a zone the local form, `2020-03-19T14:03:27.845+02:00`."""
+    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    if zone is not None:
+        return moment.astimezone(zone).isoformat(timespec="milliseconds")
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
 
 
 def media(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""The fleet: devices, their samples, and what happened to them, with no state and no history in memory."""
+"""The fleet: devices, their samples and what happened to them, with no state or history in memory."""
 
 from collections.abc import Iterator
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""What happened to the devices: alarms that follow from the values, events, operations and their outcome.
+"""What happened to the devices: alarms that follow from the values, events, operations, outcomes.
 
 Everything is decided a day (UTC) at a time, so that a window costs its days and any two windows agree.
 A key is the number of the day on which a thing began (since 1970) times 16 plus a slot: unique in its

@@ -1,4 +1,4 @@
-"""What the sensors read: daily and weekly patterns, weather, wear, noise, and one faulty sensor a block."""
+"""What the sensors read: daily and weekly patterns, weather, wear, noise, a faulty sensor a block."""
 
 from collections.abc import Callable
 from typing import NamedTuple

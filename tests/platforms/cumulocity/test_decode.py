@@ -140,6 +140,18 @@ def test_what_the_first_page_did_not_show_is_learnt_not_lost() -> None:
     assert decoder.plain == 0
 
 
+def test_a_page_that_cannot_be_learnt_spoils_only_itself() -> None:
+    decoder = Decoder()
+    regular = body([document(n, {"T": {"a": {"value": n, "unit": "C"}}}) for n in range(60)])
+    odd = body([document(0, {"T": {"a": {"value": n}}}) for n in (1, "text", 3)])
+    decoder.decode(regular)
+    assert [row[4] for row in rows(decoder.decode(odd))] == [1.0, 3.0]
+    assert decoder.plain == 1
+    for _ in range(5):
+        assert len(decoder.decode(regular).columns) == 60
+    assert decoder.plain == 1
+
+
 def test_documents_that_never_look_alike_take_the_plain_route_for_good() -> None:
     decoder = Decoder()
     for number in range(40):

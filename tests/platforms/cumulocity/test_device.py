@@ -256,7 +256,7 @@ def test_nobody_accepts(service: sandbox.Service, fresh: str) -> None:
     began = time.monotonic()
     with pytest.raises(ConfigError, match="nobody accepted"):
         device.request_credentials(patience=0.5, poll=0.1)
-    assert time.monotonic() - began < 3
+    assert 0.4 <= time.monotonic() - began < 30
     with pytest.raises(ConfigError, match="no credentials yet"):
         device.look_up()
 
@@ -324,7 +324,7 @@ def test_a_context_starts_and_stops_it(switch_on: Callable[..., Raspberry], clie
         sent = client.portal.send_operation(device.id, "c8y_Command", {"text": "x"})
         assert client.portal.wait_for(sent["id"], timeout=5)["status"] == "SUCCESSFUL"
         began = time.monotonic()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert device.exchanges
 
 

@@ -19,7 +19,7 @@ DEVICE = "/devicecontrol/deviceCredentials"
 
 
 class Registration(Collection):
-    """`/devicecontrol/newDeviceRequests` for the person, `/devicecontrol/deviceCredentials` for the device.
+    """`/devicecontrol/newDeviceRequests` for a person, `/devicecontrol/deviceCredentials` for a device.
 
     A request goes WAITING_FOR_CONNECTION, then (when the device has asked) PENDING_ACCEPTANCE, then ACCEPTED.
     """
