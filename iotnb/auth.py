@@ -78,14 +78,17 @@ def choose_method(
     for method in candidates:
         if not lacking[method.name]:
             return method
-    # the method a person was closest to giving, the later one when tied: the plainest stands last
-    nearest = min(reversed(candidates), key=lambda method: len(lacking[method.name]))
+    # the method of which a person gave most, the later one when tied: the plainest stands last
+    nearest = max(reversed(candidates), key=lambda method: len(method.needs) - len(lacking[method.name]))
     missing = lacking[nearest.name]
     by_name = {each.name: each for each in fields}
     ways = []
     for name in missing:
         variables = " or ".join(by_name[name].variables(platform))
         ways.append(f"  {by_name[name].label}: {name}=... in connect(), or {variables} in the environment")
+    for other in candidates:
+        if not {*lacking[other.name]} >= {*missing}:
+            ways.append(f"  or, for {other.label}: {', '.join(lacking[other.name])}")
     raise MissingFields(
         f"the login to {platform} with {nearest.label} lacks {', '.join(missing)}. Give\n" + "\n".join(ways),
         missing,
