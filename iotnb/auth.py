@@ -86,9 +86,11 @@ def choose_method(
     for name in missing:
         variables = " or ".join(by_name[name].variables(platform))
         ways.append(f"  {by_name[name].label}: {name}=... in connect(), or {variables} in the environment")
-    for other in candidates:
-        if not {*lacking[other.name]} >= {*missing}:
-            ways.append(f"  or, for {other.label}: {', '.join(lacking[other.name])}")
+    ways += [
+        f"  or, for {other.label}: {', '.join(lacking[other.name])}"
+        for other in candidates
+        if not {*lacking[other.name]} >= {*missing}
+    ]
     raise MissingFields(
         f"the login to {platform} with {nearest.label} lacks {', '.join(missing)}. Give\n" + "\n".join(ways),
         missing,
