@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from iotnb import errors, frames, plots, profiles, sandbox, tutorials
     from iotnb.client import Client
+    from iotnb.inbox import Inbox
     from iotnb.profiles import Resolved
     from iotnb.secret import Secret
     from iotnb.widgets import DevicePicker, ExchangeView, LoginPanel, search
@@ -28,6 +29,7 @@ __all__ = [
     "Client",
     "DevicePicker",
     "ExchangeView",
+    "Inbox",
     "LoginPanel",
     "Secret",
     "connect",
@@ -50,6 +52,7 @@ _NAMES = {
     "Client": "iotnb.client",
     "DevicePicker": "iotnb.widgets",
     "ExchangeView": "iotnb.widgets",
+    "Inbox": "iotnb.inbox",
     "LoginPanel": "iotnb.widgets",
     "Secret": "iotnb.secret",
     "search": "iotnb.widgets",

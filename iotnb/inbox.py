@@ -141,12 +141,11 @@ class Inbox:
                     self._arrived.wait(0.1)
                     if timeout is not None and time.monotonic() - quiet > timeout:
                         return
+                if self.received == seen:
+                    return  # closed
                 fresh = [each for each in self._held if each.number > seen]
-            if not fresh:
-                return
-            for each in fresh:
-                seen = each.number
-                yield each
+                seen = self.received  # also when some were dropped before anybody saw them
+            yield from fresh
 
     def on_delivery(self, callback: Callable[[Delivery], None]) -> None:
         """Has `callback` called with each delivery, from a thread of the receiver."""

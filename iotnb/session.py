@@ -121,10 +121,11 @@ class Answer:
     def _no_json(self, reason: str) -> str:
         kind = self.headers.get("Content-Type", "no content type")
         start = scrub(" ".join(self.text[:2000].split()), self.secrets)[:120]
-        path = scrub(urlsplit(self.url).path, self.secrets)
+        address = urlsplit(self.url)
+        path = scrub(address.path, self.secrets)
         return (
             f"{self.status} {self.method} {path}: expected JSON, got {kind} ({len(self.body):,} bytes, "
-            f"{reason}): {start!r}. Check that the base URL is that of the API."
+            f"{reason}): {start!r}. Check that the base URL is that of the API: {address.netloc} gave this."
         )
 
 

@@ -1,12 +1,15 @@
-"""Below a session: origins, TLS and the connection pool, and what a failed connection failed of."""
+"""Below a session: addresses, TLS and the connection pool, and what a failed connection failed of."""
 
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import os
+import re
 import ssl
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
@@ -43,6 +46,55 @@ class Adapter(HTTPAdapter):
         if self._context is not None:
             options["ssl_context"] = self._context
         super().init_poolmanager(*args, **options)
+
+
+class Server(NamedTuple):
+    """A server as someone named it: `url` is scheme, host and port, `path` what was pasted behind them."""
+
+    url: str
+    path: str
+
+
+def server(text: str, *, name: str, example: str, credentials: str, verify: bool | str = True) -> Server:
+    """An address as people write it, taken apart: scheme added, query dropped.
+
+    Credentials must not travel in clear: `http://` is for this machine only (where it is also the default),
+    unless `verify=False` says that the transport need not be trusted. `name` is the field that the address
+    came from, `example` how to write it, `credentials` what to give instead of a user in it.
+    Raises ConfigError.
+    """
+    address = text.strip()
+    try:
+        if "://" not in address:
+            address = ("http://" if loopback(urlsplit(f"//{address}").hostname) else "https://") + address
+        parts = urlsplit(address)
+        host, port, user = parts.hostname or "", parts.port, "@" in parts.netloc
+    except ValueError:
+        parts = urlsplit("")
+        host, port, user = "", None, "@" in address
+    if user:
+        raise ConfigError(f"{name} must not hold a user or password: give {credentials}")
+    if not re.fullmatch(r"[A-Za-z0-9._:-]+", host) or parts.scheme not in {"http", "https"}:
+        raise ConfigError(f"{name}={scrub(text)!r} is no address: write it as {example}")
+    shown = f"[{host}]" if ":" in host else host
+    if parts.scheme == "http" and not loopback(host) and verify is not False:
+        raise ConfigError(
+            f"{name}={scrub(text)!r} would send credentials in clear over the net: write https://{shown}. "
+            "For a test server without TLS on another machine pass verify=False as well."
+        )
+    return Server(f"{parts.scheme}://{shown}" + (f":{port}" if port else ""), parts.path)
+
+
+def loopback(host: str | None) -> bool:
+    """Whether a host is this machine."""
+    if host is None:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def base(url: str) -> tuple[str, str, int]:

@@ -134,7 +134,8 @@ def _read(path: Path) -> Tutorial:
             following = [rest.strip(), *blocks[position + 1 : position + 2]]
             summary = next((part for part in following if part and not part.startswith("#")), "")
             break
-    return Tutorial(path.stem, title, " ".join(summary.split()), path)
+    plain = " ".join(summary.replace("**", "").split())  # Markdown's bold
+    return Tutorial(path.stem, title, plain, path)
 
 
 def _open(name: str, *, folder: str | Path = FOLDER) -> Opened:

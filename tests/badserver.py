@@ -45,6 +45,7 @@ class BadServer:
         self.connections = 0
         self.now = self.peak = 0  # requests being answered: at present, and at most
         self._steps: dict[str, list[Step]] = defaultdict(list)
+        self._otherwise: Step | None = None
         self._lock = threading.Lock()
         self._server = _Listener(self, tls)
         scheme = "https" if tls else "http"
@@ -56,6 +57,10 @@ class BadServer:
         with self._lock:
             self._steps[path] = list(steps)
 
+    def otherwise(self, step: Step) -> None:
+        """From now on a path without steps of its own is answered by this one."""
+        self._otherwise = step
+
     def count(self, path: str, method: str | None = None) -> int:
         """How many requests a path has seen."""
         return sum(each.path == path and method in {None, each.method} for each in list(self.seen))
@@ -65,6 +70,8 @@ class BadServer:
         with self._lock:
             self.seen.append(request)
             steps = self._steps.get(request.path)
+            if not steps and self._otherwise is not None:
+                return self._otherwise
             if not steps:
                 return reply({"error": "not/found", "message": f"nothing at {request.path}"}, 404)
             return steps.pop(0) if len(steps) > 1 else steps[0]

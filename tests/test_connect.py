@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import textwrap
+from urllib.parse import urlsplit
 
 import pytest
 from badserver import reply
 from IPython.core.ultratb import VerboseTB
+from views import VIEWS
 
 import iotnb
 from iotnb import errors, profiles, sandbox
@@ -48,6 +50,22 @@ def enter(platform):
 
 def secret_names(platform):
     return {field.name for field in iotnb.platform_class(platform).FIELDS if field.secret}
+
+
+def addresses(fields):
+    """The fields that say where the platform is."""
+    found = {name: value for name, value in fields.items() if value.startswith(("http://", "https://"))}
+    assert found
+    return found
+
+
+def moved(fields, base):
+    """The same login at another host."""
+    return fields | {name: base + urlsplit(value).path for name, value in addresses(fields).items()}
+
+
+def hosts(fields):
+    return {urlsplit(value).netloc for value in addresses(fields).values()}
 
 
 # -- where values come from
@@ -112,27 +130,27 @@ def test_a_profile_that_is_not_there_is_told(enter):
         enter(profile="plant-z")
 
 
-def test_the_sandbox_that_runs_is_used(enter, running, platform):
+def test_the_sandbox_that_runs_is_used(enter, running, fields):
     client = enter(sandbox=True)
-    assert client.session.base_url == running[platform].base_url
+    assert client.host in hosts(fields)
     assert set(client.sources.values()) <= {"sandbox", "default"}
     assert len(client.devices()) >= len(running.fleet)
 
 
-def test_the_sandbox_does_not_mix_with_a_real_tenant(enter, platform, monkeypatch):
+def test_the_sandbox_does_not_mix_with_a_real_tenant(enter, fields, platform, monkeypatch):
     for field in iotnb.platform_class(platform).FIELDS:
-        if field.secret or field.name == "base_url":
+        if field.secret or field.name in addresses(fields):
             monkeypatch.setenv(f"IOTNB_{platform.upper()}_{field.name.upper()}", "https://wrong.invalid")
     assert enter(sandbox=True).host.startswith("127.0.0.1:")
 
 
-def test_a_sandbox_of_another_process_is_found(running, platform, tmp_path):
+def test_a_sandbox_of_another_process_is_found(running, platform, fields, tmp_path):
     file = tmp_path / "sandbox.json"
     file.write_text(json.dumps(running.info()))
     code = f"""
         import iotnb
         with iotnb.connect({platform!r}, sandbox=True) as client:
-            print(client.session.base_url, len(client.devices()))
+            print(client.host, len(client.devices()))
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -142,7 +160,8 @@ def test_a_sandbox_of_another_process_is_found(running, platform, tmp_path):
         check=False,
         timeout=60,
     )
-    assert done.stdout.split()[0] == running[platform].base_url, done.stderr
+    assert done.stdout, done.stderr
+    assert done.stdout.split()[0] in hosts(fields)
 
 
 def test_over_tls_the_authority_comes_with_the_sandbox(platform):
@@ -198,15 +217,25 @@ def test_a_login_without_anything_names_what_it_needs(platform):
 
 
 def test_each_missing_secret_is_named(platform, fields):
-    for name in secret_names(platform) & set(fields):
-        with pytest.raises(errors.MissingFields) as caught:
-            iotnb.connect(platform, **{key: value for key, value in fields.items() if key != name})
-        assert caught.value.fields == (name,)
+    secrets = secret_names(platform) & set(fields)
+    methods = iotnb.platform_class(platform).METHODS
+    for name in secrets:
+        rest = {key: value for key, value in fields.items() if key != name}
+        if not any(set(method.needs) <= set(rest) for method in methods):  # no other way to log in is left
+            with pytest.raises(errors.MissingFields) as caught:
+                iotnb.connect(platform, **rest)
+            assert caught.value.fields == (name,)
 
 
 def test_a_mistyped_field_is_answered_with_the_nearest(platform, fields):
-    with pytest.raises(errors.ConfigError, match=r"pasword.*did you mean password"):
-        iotnb.connect(platform, pasword="x", **fields)
+    for name in secret_names(platform) & set(fields):
+        with pytest.raises(errors.ConfigError, match=rf"{mistyped(name)}.*did you mean {name}"):
+            iotnb.connect(platform, **fields, **{mistyped(name): "x"})
+
+
+def mistyped(name):
+    """A name with a letter missing."""
+    return name[:2] + name[3:]
 
 
 def test_a_wrong_password_is_unauthorized_and_not_shown(platform, fields):
@@ -214,18 +243,19 @@ def test_a_wrong_password_is_unauthorized_and_not_shown(platform, fields):
     with pytest.raises(errors.Unauthorized) as caught:
         iotnb.connect(platform, **fields | secrets)
     assert "sentinel" not in str(caught.value)
-    assert "password" in str(caught.value).lower()
+    words = {name.split("_")[-1] for name in secrets}  # password, secret, token
+    assert any(word in str(caught.value).lower() for word in words)
 
 
 def test_a_host_that_does_not_exist_is_dns(platform, fields):
     with pytest.raises(errors.ConnectionFailed, match="cannot be resolved") as caught:
-        iotnb.connect(platform, **fields | {"base_url": "https://no-such-tenant.invalid"})
+        iotnb.connect(platform, **moved(fields, "https://no-such-tenant.invalid"))
     assert caught.value.kind == "dns"
 
 
 def test_a_host_where_nothing_runs_is_refused(platform, fields):
     with pytest.raises(errors.ConnectionFailed) as caught:
-        iotnb.connect(platform, **fields | {"base_url": "http://127.0.0.1:9"})
+        iotnb.connect(platform, **moved(fields, "http://127.0.0.1:9"))
     assert caught.value.kind == "refused"
 
 
@@ -240,21 +270,31 @@ def test_a_host_where_nothing_runs_is_refused(platform, fields):
     ],
 )
 def test_another_server_is_told_apart(platform, fields, bad, answer):
-    for path in ("", "/", "/tenant/loginOptions"):
-        bad.on(path, answer)
+    there = moved(fields, bad.base_url)
+    bad.otherwise(answer)
     with pytest.raises(errors.IotnbError) as caught:
-        iotnb.connect(platform, **fields | {"base_url": bad.base_url})
+        iotnb.connect(platform, **there)
     assert not isinstance(caught.value, errors.Unauthorized)
     assert f"127.0.0.1:{bad.port}" in str(caught.value)
-    assert not any(fields["password"] in seen.body.decode() + str(seen.headers) for seen in bad.seen)
+    secrets = [fields[name] for name in secret_names(platform) & set(fields)]
+    told = {seen.path for seen in bad.seen if any(shows(seen, secret) for secret in secrets)}
+    assert told <= {urlsplit(there[name]).path for name in VIEWS[platform].told_first}
+
+
+def shows(seen, secret):
+    """Whether a request holds a secret, plain or in a Basic header."""
+    text = seen.body.decode() + str(seen.headers)
+    coded = seen.headers.get("authorization", "").partition(" ")[2]
+    return secret in text or secret.encode() in base64.b64decode(coded + "=" * (-len(coded) % 4))
 
 
 @pytest.mark.parametrize(
     "url", ["not a url", "ftp://host", "https://", "https://me:pw@host", "http://example.org"]
 )
-def test_a_base_url_that_cannot_be_is_refused(platform, fields, url):
-    with pytest.raises(errors.ConfigError, match="base_url"):
-        iotnb.connect(platform, **fields | {"base_url": url})
+def test_an_address_that_cannot_be_is_refused_by_its_name(platform, fields, url):
+    for name in addresses(fields):
+        with pytest.raises(errors.ConfigError, match=name):
+            iotnb.connect(platform, **fields | {name: url})
 
 
 @pytest.mark.parametrize(
@@ -290,11 +330,11 @@ def test_verbose_tracebacks_of_a_login_show_no_secret(platform, fields, bad, wro
     fields = fields | dict.fromkeys(hidden, "sentinel-wrong-77")
     options = {}
     if wrong == "host":
-        fields["base_url"] = f"http://127.0.0.1:{bad.port}"
+        fields = moved(fields, bad.base_url)
     if wrong == "field":
-        fields["pasword"] = "sentinel-wrong-77"
+        fields[mistyped(min(hidden))] = "sentinel-wrong-77"
     if wrong == "missing":
-        del fields["base_url"]
+        del fields[min(addresses(fields).keys() & needed(platform, fields))]
     if wrong == "option":
         options["ca_file"] = "absent.pem"
     if wrong == "interrupt":
@@ -309,6 +349,12 @@ def test_verbose_tracebacks_of_a_login_show_no_secret(platform, fields, bad, wro
     assert "sentinel" not in text
     coded = base64.b64encode(b"sentinel-wrong-77").decode()
     assert coded[:8] not in text
+
+
+def needed(platform, fields):
+    """The fields without which there is no login: those of the methods that these values could choose."""
+    methods = [each for each in iotnb.platform_class(platform).METHODS if set(each.needs) <= set(fields)]
+    return set.intersection(*(set(method.needs) for method in methods))
 
 
 def interrupt(*_args, **_options):

@@ -48,14 +48,14 @@ def documentation():
 def test_conda_and_pip_install_the_same():
     project = PYPROJECT["project"]
     wanted = {*project["dependencies"], *project["optional-dependencies"]["dev"]}
-    listed = set()
     text = (ROOT / "environment.yml").read_text("utf-8")
-    for line in text.partition("\ndependencies:\n")[2].splitlines():
-        match = re.match(r"  - ([A-Za-z0-9_.-]+)(\S*)", line)
-        if match:
-            listed.add(CONDA_NAMES.get(match[1], match[1]) + match[2])
-    assert f"python{project['requires-python']}" in listed
-    assert listed - {"pip", f"python{project['requires-python']}"} == wanted
+    conda, _, pip = text.partition("\ndependencies:\n")[2].partition("\n  - pip:")
+    listed = re.findall(r"^  - ([A-Za-z0-9_.-]+)(\S*)", conda, re.MULTILINE)
+    from_conda = {CONDA_NAMES.get(name, name) + version for name, version in listed}
+    from_pip = set(re.findall(r"^      - (\S+)", pip, re.MULTILINE))
+    assert {"pip", f"python{project['requires-python']}"} <= from_conda
+    assert from_conda & from_pip == set()
+    assert (from_conda | from_pip) - {"pip", f"python{project['requires-python']}"} == wanted
 
 
 def test_every_module_has_its_place_in_the_stack():

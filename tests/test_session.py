@@ -629,6 +629,25 @@ def test_the_rate_is_kept_over_all_threads(bad):
     assert all(at >= place * 0.05 for place, at in enumerate(arrived))
 
 
+def test_a_path_may_have_a_slower_pace_of_its_own(bad):
+    session = Session(bad.base_url)
+    bad.on("/slow", reply(FINE))
+    bad.on("/x", reply(FINE))
+    session.limit("/slow", 20)
+    at_once(lambda: session.get("/slow", params={"a": 1}), threads=6)
+    arrived = sorted(seen.at for seen in bad.seen)
+    assert all(at - arrived[0] >= place * 0.05 - 0.02 for place, at in enumerate(arrived))
+    began = time.monotonic()
+    for _ in range(10):
+        session.get("/x")
+    assert time.monotonic() - began < 0.45  # others are not held back
+    session.limit("/slow", None)
+    began = time.monotonic()
+    for _ in range(10):
+        session.get("/slow")
+    assert time.monotonic() - began < 0.45
+
+
 def test_no_more_requests_at_once_than_workers(bad):
     session = Session(bad.base_url, settings=Settings(workers=3))
     bad.on("/x", slow(reply(FINE), 0.2))

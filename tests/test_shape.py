@@ -16,7 +16,7 @@ from iotnb.session import Session
 ROOT = Path(iotnb.__file__).parent
 HOOKS = {verb: f"_{verb}" for verb in VERBS} | {"measurements": "_reader"}
 ROWS = {"devices": "device", "operations": "operation", "events": "event", "alarms": "alarm"}
-SECRET = re.compile(r"password|passphrase|secret|token$|_code$|solution_key")
+SECRET = re.compile(r"password|passphrase|secret|token$|_code$|bearer|solution_key")
 
 
 @pytest.fixture(params=platforms.PLATFORMS)

@@ -25,9 +25,10 @@ PLOTTED = 4
     epilog="""\b
 Examples:
   iotnb demo
-  iotnb demo --output ~/fleet.png
+  iotnb demo tiothub --output ~/fleet.png
 """,
 )
+@click.argument("platform", required=False)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -36,14 +37,17 @@ Examples:
     help="Where the picture goes.",
 )
 @click.pass_obj
-def demo(state: State, output: Path) -> None:
-    """Log in to the sandbox, list its devices, load a day and the operations, draw a picture."""
+def demo(state: State, platform: str | None, output: Path) -> None:
+    """Log in to the sandbox, list its devices, load a day and the operations, draw a picture.
+
+    PLATFORM is the one to show, the first of all unless named.
+    """
     if not output.absolute().parent.is_dir():
         raise click.UsageError(f"there is no folder {output.parent} to write {output.name} to")
-    for platform, title in iotnb.platform_names().items():
-        login = Login(platform, None, True, {}, {})
-        with login.client(state) as client:
-            _tell(client, title, output)
+    name = platform or next(iter(iotnb.platform_names()))
+    title = iotnb.platform_class(name).title
+    with Login(name, None, True, {}, {}).client(state) as client:
+        _tell(client, title, output)
 
 
 def _tell(client: "Client", title: str, output: Path) -> None:
@@ -69,12 +73,14 @@ def _heading(text: str) -> None:
 
 def _statistics(measured: "pd.DataFrame") -> "pd.DataFrame":
     """One row a series: how many values, from the lowest to the highest."""
-    groups = measured.groupby(["series", "unit"], observed=True)["value"]
+    numbers = measured[measured["value"].notna()]
+    groups = numbers.groupby(["series", "unit"], observed=True, dropna=False)["value"]
     return groups.agg(["count", "min", "mean", "max"]).reset_index()
 
 
 def _one_series(measured: "pd.DataFrame") -> "pd.DataFrame":
     """The temperature, or whatever most devices measure, of the first few devices that have it."""
+    measured = measured[measured["value"].notna()]
     names = measured["series"].value_counts().index
     wanted = next(
         (name for name in names if "temperature" in str(name).lower()), names[0] if len(names) else None

@@ -17,8 +17,8 @@ from iotnb.secret import Secret
     short_help="Keep named connections.",
     epilog="""\b
 Examples:
-  iotnb profiles save plant-a --field base_url=https://plant-a.example --field username=ann
-  iotnb profiles save plant-b --field base_url=https://plant-b.example --keyring token
+  iotnb profiles save plant-a --platform cumulocity --field base_url=https://plant-a.example
+  iotnb profiles save plant-b --platform cumulocity --field base_url=https://plant-b.example --keyring token
   iotnb profiles show plant-a
   iotnb devices --profile plant-a
 """,
@@ -33,7 +33,8 @@ def names() -> None:
     found = store.names()
     for name in found:
         loaded = store.load(name)
-        click.echo(f"{name}  {loaded.platform}  {loaded.values.get('base_url', '')}".rstrip())
+        address = next((value for value in map(str, loaded.values.values()) if "://" in value), "")
+        click.echo(f"{name}  {loaded.platform}  {address}".rstrip())
     if not found:
         click.echo(f"no profiles yet in {store.folder()}; make one with 'iotnb profiles save'", err=True)
 

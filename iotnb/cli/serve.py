@@ -131,7 +131,7 @@ def start_lab(
     )
     with until_stopped() as stopped, _start() as running, published(running.info()) as path:
         for name, service in running.info().items():
-            click.echo(f"sandbox: {name} at {service['connect']['base_url']}", err=True)
+            click.echo(f"sandbox: {name} at {service['base_url']}", err=True)
         command = _lab_command(folder.resolve(), port, browser, first) + list(options)
         # in a session of its own: Ctrl-C must reach us alone, JupyterLab would ask whether it is meant
         process = subprocess.Popen(
@@ -224,10 +224,13 @@ def _describe(info: Mapping[str, Any], path: Path) -> None:
     """The human form: where each platform is, and throw-away credentials that work nowhere else."""
     for name, service in info.items():
         click.secho(name, bold=True)
+        width = max(12, *map(len, service["connect"]))
         for field, value in service["connect"].items():
-            click.echo(f"  {field:<12} {value}")
+            click.echo(f"  {field:<{width}} {value}")
         if "bootstrap" in service:
             login = service["bootstrap"]
-            click.echo(f"  {'bootstrap':<12} {login['tenant']}/{login['username']} {login['password']}")
-    click.echo(f"\nIn another terminal:\n  export IOTNB_SANDBOX={path}\n  iotnb devices --sandbox")
+            click.echo(f"  {'bootstrap':<{width}} {login['tenant']}/{login['username']} {login['password']}")
+    click.echo(
+        f"\nIn another terminal:\n  export IOTNB_SANDBOX={path}\n  iotnb devices {next(iter(info))} --sandbox"
+    )
     click.echo("These credentials were made for this run and work nowhere else. Ctrl-C stops the sandbox.")

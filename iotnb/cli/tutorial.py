@@ -32,7 +32,7 @@ def show() -> None:
     """Show the tutorials in the order to read them."""
     for each in library.catalogue():
         click.secho(each.name, bold=True, nl=False)
-        click.echo(f"  {each.title}\n    {each.summary.replace('**', '')}")  # Markdown's bold
+        click.echo(f"  {each.title}\n    {each.summary}")
 
 
 @tutorials.command()

@@ -10,6 +10,7 @@ from iotnb.errors import ConfigError
 
 PLATFORMS = {
     "cumulocity": "iotnb.platforms.cumulocity:Cumulocity",
+    "tiothub": "iotnb.platforms.tiothub:TIoTHub",
 }
 """Name -> where its class is."""
 

@@ -36,7 +36,10 @@ __all__ = [
     "start",
 ]
 
-PLATFORMS: dict[str, str] = {"cumulocity": "iotnb.sandbox.cumulocity"}
+PLATFORMS: dict[str, str] = {
+    "cumulocity": "iotnb.sandbox.cumulocity",
+    "tiothub": "iotnb.sandbox.tiothub",
+}
 """Platform name to module; one line adds a platform."""
 
 VARIABLE = "IOTNB_SANDBOX"

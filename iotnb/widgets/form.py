@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import ipywidgets as ipw
 
+from iotnb import transport
 from iotnb.auth import Field, Method
 from iotnb.profiles import Resolved
 from iotnb.secret import Secret
@@ -206,13 +206,6 @@ def check_url(name: str, text: str) -> str:
     parts = urlsplit(text.strip())
     if parts.scheme not in {"http", "https"}:
         return f"{parts.scheme}:// is no web address: write https:// ..."
-    if parts.scheme == "http" and not _loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not transport.loopback(parts.hostname):
         return "http:// sends your password unencrypted: write https:// unless you are sure."
     return ""
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

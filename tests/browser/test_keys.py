@@ -14,7 +14,7 @@ FOCUSABLE = """() => {
 }"""
 SAVED = """() => new Promise((done) => {
   const context = window.jupyterapp.shell.currentWidget.context;
-  const timer = setTimeout(() => done(false), 8000);
+  const timer = setTimeout(() => done(false), 5000);
   const listen = (_, state) => {
     if (state !== 'completed') return;
     context.saveState.disconnect(listen); clearTimeout(timer); done(true);
@@ -52,13 +52,21 @@ def test_no_shortcut_fires_in_any_control_and_ctrl_s_still_saves(
             node.fill("")
         if tag == "select":  # letters choose in a list, as they should
             node.select_option(index=0)
-    controls = book.page.evaluate(FOCUSABLE)
     for kind in ("button", "select-one", "checkbox", ""):
+        controls = book.page.evaluate(FOCUSABLE)
         number = next(i for i, (_, each) in enumerate(controls) if each == kind)
         book.page.locator(f"[data-trial='{number}']").focus()
-        book.page.evaluate(f"() => {{ window.iotnbSaved = ({SAVED})(); }}")
-        book.page.keyboard.press("Control+s")
-        assert book.page.evaluate("() => window.iotnbSaved"), f"Ctrl+S in a {kind or 'grid'} did not save"
+        # a panel that is drawn anew takes the focus away: the key belongs to the control that has it
+        book.page.wait_for_function(f"() => document.activeElement.dataset.trial === '{number}'")
+        # JupyterLab drops a save that is asked for while it still finishes the one before
+        assert any(saves(book) for _ in range(4)), f"Ctrl+S in a {kind or 'grid'} did not save"
+
+
+def saves(book: Notebook) -> bool:
+    """Whether Ctrl+S, pressed where the focus is, saves the notebook."""
+    book.page.evaluate(f"() => {{ window.iotnbSaved = ({SAVED})(); }}")
+    book.page.keyboard.press("Control+s")
+    return bool(book.page.evaluate("() => window.iotnbSaved"))
 
 
 def test_ctrl_a_in_the_grid_selects_devices_not_cells(open_notebook: Callable[..., Notebook]) -> None:

@@ -160,7 +160,7 @@ def test_awaiting_the_panel_gives_the_client(
 def test_progress_and_exchanges_stay_in_the_file(open_notebook: Open) -> None:
     book = open_notebook(
         f"{IMPORTS}\nclient = iotnb.connect('cumulocity', sandbox=True)",
-        "iotnb.sandbox.start('cumulocity').faults.set('cumulocity', latency=0.15)",
+        "iotnb.sandbox.current('cumulocity').faults.set('cumulocity', latency=0.15)",
         "with iotnb.ExchangeView(client) as view:\n    m = client.measurements(since='2h')\nview",
     ).run()
     outputs = book.save()["cells"][2]["outputs"]

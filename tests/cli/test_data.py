@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 import requests
 
+import iotnb
 from iotnb import frames
+from iotnb.client import VERBS
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def ask(cli, sandbox):
     """Runs a data command on the sandbox."""
 
     def run(*arguments, **more):
-        return cli(*arguments, "--sandbox", IOTNB_SANDBOX=sandbox["file"], **more)
+        return cli(*arguments, "--platform", "cumulocity", "--sandbox", IOTNB_SANDBOX=sandbox["file"], **more)
 
     return run
 
@@ -118,6 +120,20 @@ def test_events_and_alarms_of_a_window_and_of_one_type(ask, verb):
     assert "no rows; the columns are time" in ask(verb, *window).stdout
 
 
+@pytest.mark.parametrize("platform", iotnb.platform_names())
+def test_the_verbs_of_every_platform_are_commands(cli, sandbox, platform):
+    for verb in VERBS:
+        asking = (verb, platform, "--sandbox", "--csv", "-")
+        supported = verb in iotnb.platform_class(platform).supports
+        done = cli(*asking, code=0 if supported else 1, IOTNB_SANDBOX=sandbox["file"])
+        if supported:
+            assert list(records(done)[0]) == list(frames.SCHEMAS[verb])
+        else:
+            title = iotnb.platform_class(platform).title
+            assert done.stderr.startswith(f"iotnb: error: {title} has no {verb}; it has devices, ")
+            assert len(done.stderr.splitlines()) == 1
+
+
 def test_no_data_is_an_empty_table_not_an_error(ask):
     window = ("--since", "2020-01-01T00:00:00Z", "--until", "2020-01-02T00:00:00Z")
     assert "no rows; the columns are time, device" in ask("measurements", *window).stdout
@@ -125,7 +141,7 @@ def test_no_data_is_an_empty_table_not_an_error(ask):
 
 
 def test_a_long_table_is_cut_on_a_terminal_only_and_says_so(cli, sandbox):
-    arguments = ("measurements", "--sandbox", "--since", "6h")
+    arguments = ("measurements", "cumulocity", "--sandbox", "--since", "6h")
     shown = cli.terminal(*arguments, IOTNB_SANDBOX=sandbox["file"])
     assert "--csv, --json or --parquet FILE writes all" in shown
     assert "\r\x1b[K" in shown, "progress was drawn and taken away"
@@ -138,7 +154,9 @@ def test_a_long_table_is_cut_on_a_terminal_only_and_says_so(cli, sandbox):
 
 
 def test_the_reader_of_a_pipe_may_go_away(cli, sandbox):
-    process = cli.start("measurements", "--sandbox", "--since", "2d", IOTNB_SANDBOX=sandbox["file"])
+    process = cli.start(
+        "measurements", "cumulocity", "--sandbox", "--since", "2d", IOTNB_SANDBOX=sandbox["file"]
+    )
     process.stdout.readline()
     process.stdout.close()
     errors = process.stderr.read()
@@ -222,7 +240,9 @@ def troubled(cli):
 
 def test_incomplete_data_is_delivered_as_far_as_it_came_and_exit_code_3(cli, troubled):
     variables = troubled(path=r"^/measurement/", fail_every=3)
-    done = cli("measurements", "--sandbox", "--retries", 0, "--json", "part.json", code=3, **variables)
+    done = cli(
+        "measurements", "cumulocity", "--sandbox", "--retries", 0, "--json", "part.json", code=3, **variables
+    )
     assert "iotnb: error: measurements are incomplete: " in done.stderr.splitlines()[-1]
     assert f"{len(json.loads((cli.folder / 'part.json').read_text())):,} rows came" in done.stderr
     assert (cli.folder / "part.json").stat().st_size > 1000
@@ -230,14 +250,18 @@ def test_incomplete_data_is_delivered_as_far_as_it_came_and_exit_code_3(cli, tro
 
 def test_where_nothing_came_at_all_there_is_no_file(cli, troubled):
     variables = troubled(path=r"^/measurement/", fail_every=1)
-    done = cli("measurements", "--sandbox", "--retries", 0, "--json", "none.json", code=1, **variables)
+    done = cli(
+        "measurements", "cumulocity", "--sandbox", "--retries", 0, "--json", "none.json", code=1, **variables
+    )
     assert done.stderr.startswith("iotnb: error: 503 GET /measurement/")
     assert not (cli.folder / "none.json").exists()
 
 
 def test_an_interrupt_ends_soon_with_130_and_writes_no_file(cli, troubled):
     variables = troubled(path=r"^/measurement/", latency=25.0)
-    process = cli.start("measurements", "--sandbox", "--since", "2d", "--csv", "m.csv", **variables)
+    process = cli.start(
+        "measurements", "cumulocity", "--sandbox", "--since", "2d", "--csv", "m.csv", **variables
+    )
     troubled.met()
     began = time.monotonic()
     process.send_signal(signal.SIGINT)

@@ -2,11 +2,18 @@
 
 import re
 
+import pytest
 
-def test_the_demo_does_the_main_job_and_draws(cli):
-    done = cli("demo", "--output", "fleet.png")
-    assert "logged in to the sandbox at 127.0.0.1" in done.stdout
-    for heading in ("25 devices", "values of the last 24 hours", "operations of the last 30 days"):
+import iotnb
+
+
+@pytest.mark.parametrize("platform", ["", *iotnb.platform_names()])
+def test_the_demo_does_the_main_job_and_draws(cli, platform):
+    done = cli("demo", *platform.split(), "--output", "fleet.png")
+    title = iotnb.platform_class(platform or "cumulocity").title
+    assert f"{title}: logged in to the sandbox at 127.0.0.1" in done.stdout
+    assert int(re.search(r"(\d+) devices", done.stdout)[1]) >= 25
+    for heading in ("values of the last 24 hours", "operations of the last 30 days"):
         assert heading in done.stdout
     assert re.search(r"count +min +mean +max", done.stdout)
     assert (cli.folder / "fleet.png").read_bytes().startswith(b"\x89PNG")
@@ -22,7 +29,7 @@ def test_the_doctor_tells_what_works(cli):
         "kernel",
         "keyring",
         "chromium",
-        "sandbox cumulocity",
+        *(f"sandbox {name}" for name in iotnb.platform_names()),
         "IOTNB_SANDBOX",
     ):
         assert re.search(rf"^ok +{name} ", shown, re.MULTILINE), name

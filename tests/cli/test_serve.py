@@ -95,7 +95,7 @@ def test_people_get_urls_credentials_and_the_way_for_another_terminal(started, c
     assert re.search(r"password +\S+", text)
     path = re.search(r"export IOTNB_SANDBOX=(\S+)", text)[1]
     assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
-    found = cli("devices", "--sandbox", "--csv", "-", IOTNB_SANDBOX=path)
+    found = cli("devices", "cumulocity", "--sandbox", "--csv", "-", IOTNB_SANDBOX=path)
     assert len(found.stdout.splitlines()) == 5
     code, _, errors = end(process, signal.SIGINT)
     assert (code, errors) == (0, "")

@@ -94,18 +94,20 @@ def test_the_version(cli):
         (["nonsense"], "No such command 'nonsense'"),
         (["devices", "--nonsense"], "No such option"),
         (["sandbox", "--port", "99999"], "99999"),
-        (["devices", "--field", "base_url"], "NAME=VALUE"),
-        (["devices", "--field", "colour=red"], "cumulocity has base_url"),
+        (["devices", "cumulocity", "--field", "base_url"], "NAME=VALUE"),
+        (["devices", "cumulocity", "--field", "colour=red"], "cumulocity has base_url"),
         (["devices", "nowhere"], "nowhere"),
         (["devices", "cumulocity", "--platform", "other"], "two platforms"),
-        (["devices", "--sandbox", "--profile", "x"], "exclude each other"),
-        (["devices", "--sandbox", "--csv", "missing/folder/x.csv"], "no folder missing/folder"),
-        (["devices", "--sandbox", "--parquet", "-"], "binary"),
-        (["operations", "--sandbox", "--status", "BROKEN"], "BROKEN"),
+        (["devices", "cumulocity", "--sandbox", "--profile", "x"], "exclude each other"),
+        (["devices", "cumulocity", "--sandbox", "--csv", "missing/folder/x.csv"], "no folder missing/folder"),
+        (["devices", "cumulocity", "--sandbox", "--parquet", "-"], "binary"),
+        (["operations", "cumulocity", "--sandbox", "--status", "BROKEN"], "BROKEN"),
         (["profiles", "show", "nobody"], "no profile 'nobody'"),
         (["devices", "--profile", "nobody"], "no profile 'nobody'"),
         (["tutorials", "open", "99_nothing"], "no tutorial '99_nothing'"),
         (["demo", "--output", "missing/folder/x.png"], "no folder missing/folder"),
+        (["demo", "nowhere"], "no platform 'nowhere'"),
+        (["devices", "--sandbox"], "name a platform: cumulocity, "),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(cli, arguments, words):
@@ -125,7 +127,10 @@ def test_a_login_without_fields_names_them_and_does_not_ask(cli):
 
 def test_sentences_of_an_error_stay_sentences_in_its_one_line(cli):
     login = {"C8Y_BASEURL": "http://127.0.0.1:9", "C8Y_USER": "ann", "C8Y_PASSWORD": "s3ntinel-0042"}
-    assert "refused the connection. Check host" in cli("devices", "--retries", 0, code=1, **login).stderr
+    assert (
+        "refused the connection. Check host"
+        in cli("devices", "cumulocity", "--retries", 0, code=1, **login).stderr
+    )
     lacking = cli("devices", "cumulocity", code=2).stderr
     assert re.search(r"Give: \w+: .+ in the environment; \w+: ", lacking), lacking
 
@@ -138,7 +143,7 @@ def test_a_secret_on_the_command_line_is_refused(cli):
 
 def test_a_host_that_nobody_answers_at_is_one_line(cli):
     login = {"C8Y_BASEURL": "http://127.0.0.1:9", "C8Y_USER": "ann", "C8Y_PASSWORD": "s3ntinel-0042"}
-    done = cli("devices", "--retries", 0, code=1, **login)
+    done = cli("devices", "cumulocity", "--retries", 0, code=1, **login)
     assert len(done.stderr.splitlines()) == 1
     assert "127.0.0.1" in done.stderr
 
@@ -146,7 +151,8 @@ def test_a_host_that_nobody_answers_at_is_one_line(cli):
 @pytest.mark.parametrize("before", [True, False])
 def test_debug_shows_the_traceback_without_the_secret(cli, before):
     login = {"C8Y_BASEURL": "http://127.0.0.1:9", "C8Y_USER": "ann", "C8Y_PASSWORD": "s3ntinel-0042"}
-    arguments = ["--debug", "devices", "--retries", 0] if before else ["devices", "--retries", 0, "--debug"]
+    asking = ["devices", "cumulocity", "--retries", 0]
+    arguments = ["--debug", *asking] if before else [*asking, "--debug"]
     done = cli(*arguments, code=1, **login)
     assert "Traceback (most recent call last)" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("iotnb: error: ")

@@ -29,32 +29,156 @@ from iotnb import sandbox
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
-TUTORIAL = "40_cumulocity_device_integration"
 SECONDS = 60  # for one cell
+DEVICES = "40_cumulocity_device_integration"
+DMO = "/api-gw/device-management-orchestrator/v3/eos"
+CMO = "/api-gw/connection-management-orchestrator/v5/eos"
 
-# the steps of the vendor's tutorial, in its order
-HEADINGS = [
-    (1, "Device integration using REST"),
-    (2, "Integration life cycle"),
-    (2, "Startup Phase"),
-    (3, "Step 0: Request device credentials"),
-    (3, "Step 1: Check if the device is already registered"),
-    (3, "Step 2: Create the device in the inventory"),
-    (3, "Step 3: Register the device"),
-    (3, "Step 4: Update the device in the inventory"),
-    (3, "Step 5: Discover child devices and create or update them in the inventory"),
-    (3, "Step 6: Complete operations and subscribe"),
-    (2, "Cycle Phase"),
-    (3, "Step 7: Execute operations"),
-    (3, "Step 8: Update inventory"),
-    (3, "Step 9: Send measurements"),
-    (3, "Step 10: Send events"),
-    (3, "Step 11: Send alarms"),
-    (2, "Replacing a physical device"),
-    (2, "Device authentication"),
-    (3, "JWT session token retrieval"),
-]
-PHASES = {"Startup Phase", "Cycle Phase"}  # headings over steps, without a request of their own
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What is known of one notebook; those of a vendor's tutorial have its headings."""
+
+    platform: str
+    headings: tuple[tuple[int, str], ...] = ()
+    """The steps of the vendor's tutorial, in its order."""
+    own: tuple[str, ...] = ()
+    """Headings beside the vendor's."""
+    quiet: tuple[str, ...] = ()
+    """Headings over text, or over steps, without a request of their own."""
+    asked: tuple[tuple[str, str, int], ...] = ()
+    """Requests in their order: method, path, and status or its first digit."""
+
+
+ABOUT = {
+    "00_start_here": About(platform="cumulocity"),
+    "10_tiothub_get_started": About(
+        platform="tiothub",
+        headings=(
+            (1, "Connect Your Application to the T IoT Hub"),
+            (2, "You will learn how to"),
+            (2, "Prerequisites"),
+            (2, "Step 1. Create API credentials in the Application Access Management"),
+            (2, "Step 2. Retrieve an API Token (Locally)"),
+            (2, "Step 3. Register your application in DMO"),
+        ),
+        own=(
+            "What next",
+            "Devices and their SIMs",
+            "Changing a SIM",
+            "Data",
+            "Commands",
+            "A device of one's own",
+            "A webhook",
+            "Clean up",
+        ),
+        quiet=(
+            "Connect Your Application to the T IoT Hub",
+            "You will learn how to",
+            "Prerequisites",
+        ),
+        asked=(
+            ("POST", r"/application-access", 201),
+            ("POST", r"/auth/realms/iothub/protocol/openid-connect/token", 200),
+            ("GET", rf"{DMO}/TestApp", 404),
+            ("POST", DMO, 201),
+            ("GET", rf"{DMO}/TestApp", 200),
+            ("GET", DMO, 200),
+            ("GET", rf"{CMO}/product", 200),
+            ("POST", rf"{CMO}/product/find", 200),
+            ("PATCH", rf"{CMO}/product/JASPER-\d+-simCard", 200),
+            ("GET", rf"{DMO}/device-communication/[\w-]+/received-msg/la", 200),
+            ("POST", rf"{DMO}/device-communication/[\w-]+/outgoing-msg", 201),
+            ("POST", rf"{DMO}/device-provisioning/request", 201),
+            ("GET", rf"{DMO}/device-provisioning/response/responseToRequest-\w+", 200),
+            ("POST", rf"{DMO}/device-communication/notebook-device/received-msg", 201),
+            ("DELETE", rf"{DMO}/notebook-device", 200),
+            ("DELETE", rf"{DMO}/TestApp", 200),
+        ),
+    ),
+    "20_iotcentral_rest_api": About(
+        platform="iotcentral",
+        headings=(
+            (1, "Tutorial: Use the REST API to manage an Azure IoT Central application"),
+            (2, "Prerequisites"),
+            (3, "Azure CLI"),
+            (3, "Postman"),
+            (2, "Import the Postman collection"),
+            (2, "Authorize the REST API"),
+            (2, "Create an application"),
+            (2, "Create the API tokens"),
+            (2, "Register a device"),
+            (2, "Provision and connect a device"),
+            (2, "Query and control the device"),
+            (2, "Export telemetry"),
+            (2, "Clean up resources"),
+            (2, "Next steps"),
+        ),
+        own=("Before the service ends",),
+        quiet=(
+            "Tutorial: Use the REST API to manage an Azure IoT Central application",
+            "Prerequisites",
+            "Azure CLI",
+            "Postman",
+            "Import the Postman collection",
+            "Authorize the REST API",
+            "Before the service ends",
+            "Next steps",
+        ),
+    ),
+    DEVICES: About(
+        platform="cumulocity",
+        headings=(
+            (1, "Device integration using REST"),
+            (2, "Integration life cycle"),
+            (2, "Startup Phase"),
+            (3, "Step 0: Request device credentials"),
+            (3, "Step 1: Check if the device is already registered"),
+            (3, "Step 2: Create the device in the inventory"),
+            (3, "Step 3: Register the device"),
+            (3, "Step 4: Update the device in the inventory"),
+            (3, "Step 5: Discover child devices and create or update them in the inventory"),
+            (3, "Step 6: Complete operations and subscribe"),
+            (2, "Cycle Phase"),
+            (3, "Step 7: Execute operations"),
+            (3, "Step 8: Update inventory"),
+            (3, "Step 9: Send measurements"),
+            (3, "Step 10: Send events"),
+            (3, "Step 11: Send alarms"),
+            (2, "Replacing a physical device"),
+            (2, "Device authentication"),
+            (3, "JWT session token retrieval"),
+        ),
+        quiet=("Device integration using REST", "Startup Phase", "Cycle Phase"),
+        asked=(
+            ("POST", r"/devicecontrol/newDeviceRequests", 201),
+            ("POST", r"/devicecontrol/deviceCredentials", 404),
+            ("PUT", r"/devicecontrol/newDeviceRequests/0000000017b769d5", 200),
+            ("POST", r"/devicecontrol/deviceCredentials", 201),
+            ("GET", r"/identity/externalIds/c8y_Serial/raspi-0000000017b769d5", 404),
+            ("POST", r"/inventory/managedObjects", 201),
+            ("POST", r"/identity/globalIds/\d+/externalIds", 201),
+            ("POST", r"/identity/globalIds/\d+/externalIds", 409),
+            ("PUT", r"/inventory/managedObjects/\d+", 200),
+            ("POST", r"/inventory/managedObjects/\d+/childDevices", 201),
+            ("DELETE", r"/inventory/managedObjects/\d+/childDevices/\d+", 204),
+            ("DELETE", r"/inventory/managedObjects/\d+", 204),
+            ("POST", r"/devicecontrol/operations", 201),
+            ("PUT", r"/devicecontrol/operations/\d+", 200),
+            ("POST", r"/notification/operations", 200),
+            ("PUT", r"/inventory/managedObjects/\d+", 200),
+            ("POST", r"/measurement/measurements", 201),
+            ("POST", r"/event/events", 201),
+            ("POST", r"/alarm/alarms", 4),
+            ("POST", r"/alarm/alarms", 201),
+            ("PUT", r"/alarm/alarms/\d+", 200),
+            ("DELETE", r"/identity/externalIds/c8y_Serial/raspi-0000000017b769d8", 204),
+            ("POST", r"/tenant/tenants/\w+/trusted-certificates", 201),
+            ("POST", r"/devicecontrol/deviceAccessToken", 200),
+            ("POST", r"/user/logout", 200),
+        ),
+    ),
+}
 
 
 @dataclass
@@ -138,7 +262,11 @@ async def execute(nb: nbformat.NotebookNode, env: dict[str, str], folder: Path, 
 
 
 every = pytest.mark.parametrize("executed", NOTEBOOKS, indirect=True)
-tutorial = pytest.mark.parametrize("executed", [TUTORIAL], indirect=True)
+device = pytest.mark.parametrize("executed", [DEVICES], indirect=True)
+TUTORIALS = [name for name in NOTEBOOKS if name in ABOUT and ABOUT[name].headings]
+tutorial = pytest.mark.parametrize(
+    ("executed", "about"), [(name, ABOUT[name]) for name in TUTORIALS], indirect=["executed"], ids=TUTORIALS
+)
 
 
 # -- secrets ----------------------------------------------------------------------------------------------
@@ -157,13 +285,20 @@ def disguises(secret: str, users: list[str]) -> set[str]:
     return found
 
 
+def told(info: Any, name: str) -> set[str]:
+    """The texts that stand under a name anywhere in what the sandbox says of itself."""
+    inner = info.values() if isinstance(info, dict) else info if isinstance(info, list) else ()
+    found = {text for each in inner for text in told(each, name)}
+    if isinstance(info, dict) and isinstance(info.get(name), str):
+        found.add(info[name])
+    return found
+
+
 def leaks(text: str, running: sandbox.Sandbox) -> list[str]:
     """What the sandbox issued and the text holds; the names of the secrets, not the secrets."""
-    info = running.info()["cumulocity"]
-    people = [info["connect"]["username"], info["bootstrap"]["username"]]
-    people += [f"{info[part]['tenant']}/{info[part]['username']}" for part in ("connect", "bootstrap")]
-    devices = re.findall(r"device_[\w.-]+", text)
-    users = sorted({*people, *devices, *(f"{info['connect']['tenant']}/{each}" for each in devices)})
+    info = running.info()
+    people = {*told(info, "username"), *told(info, "client_id"), *re.findall(r"device_[\w.-]+", text)}
+    users = sorted({*people, *(f"{tenant}/{each}" for tenant in told(info, "tenant") for each in people)})
     return [
         f"{what}: {len(secret)} characters"
         for secret, what in running.issued().items()
@@ -188,24 +323,29 @@ def test_nothing_that_the_notebook_leaves_holds_a_secret(
 
 
 @pytest.mark.notebooks
-def test_the_search_for_secrets_finds_them(served: tuple[sandbox.Sandbox, dict[str, str]]) -> None:
+@pytest.mark.parametrize(
+    ("platform", "user", "secret"),
+    [("cumulocity", "username", "password"), ("tiothub", "client_id", "client_secret")],
+)
+def test_the_search_for_secrets_finds_them(
+    served: tuple[sandbox.Sandbox, dict[str, str]], platform: str, user: str, secret: str
+) -> None:
     running, env = served
-    cell = """
+    cell = f"""
 import base64, iotnb, ipywidgets
 from urllib.parse import quote
-login = iotnb.sandbox.attached()["cumulocity"]["connect"]
-word = login["password"]
-{}
+login = iotnb.sandbox.attached()["{platform}"]["connect"]
+user, word = login["{user}"], login["{secret}"]
 """
     planted = {
         "plain": "print('password', word)",
         "url": "print('https://h/?p=' + quote(word, safe=''))",
-        "pair": "print(base64.b64encode((login['username'] + ':' + word).encode()).decode())",
+        "pair": "print(base64.b64encode((user + ':' + word).encode()).decode())",
         "inside": "print(base64.b64encode(('{\"password\":\"' + word + '\"}').encode()).decode())",
         "widget": "box = ipywidgets.Password(value=word)",
     }
     for name, line in planted.items():
-        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.format(line))])
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell + line)])
         asyncio.run(NotebookClient(nb, timeout=SECONDS, kernel_name="python3").async_execute(env=env))
         assert leaks(nbformat.writes(nb), running), name
 
@@ -226,14 +366,14 @@ def test_every_cell_runs_and_runs_again(executed: Run) -> None:
 
 
 @pytest.mark.notebooks
-@tutorial
+@device
 def test_after_a_restart_of_the_kernel_the_device_is_met_again(
     executed: Run, served: tuple[sandbox.Sandbox, dict[str, str]], tmp_path: Path
 ) -> None:
     """The platform remembers what the new kernel does not: objects, identities, device users."""
     before = printed(executed.first)
     assert "this device is new" in before
-    run = asyncio.run(execute(read(TUTORIAL), served[1], tmp_path, again=False))
+    run = asyncio.run(execute(read(DEVICES), served[1], tmp_path, again=False))
     number = re.search(r"device (\d+) belongs to", before)
     assert number
     assert f"this device is known as {number[1]}" in printed(run.first)
@@ -294,9 +434,12 @@ def sections(nb: nbformat.NotebookNode) -> dict[str, list[nbformat.NotebookNode]
 
 @pytest.mark.notebooks
 @tutorial
-def test_each_step_shows_its_exchange_and_checks_its_result(executed: Run) -> None:
-    steps = {title: cells for title, cells in sections(executed.first).items() if title not in PHASES}
-    del steps["Device integration using REST"]
+def test_each_step_shows_its_exchange_and_checks_its_result(executed: Run, about: About) -> None:
+    every = [title for _, title in about.headings] + [*about.own]
+    titles = [title for title in every if title not in about.quiet]
+    assert titles
+    found = sections(executed.first)
+    steps = {title: found[title] for title in titles}
     for title, cells in steps.items():
         code = [cell for cell in cells if cell.cell_type == "code"]
         assert any("assert " in cell.source for cell in code), f"{title}: nothing is checked"
@@ -314,39 +457,13 @@ def test_each_step_shows_its_exchange_and_checks_its_result(executed: Run) -> No
 @pytest.mark.notebooks
 @tutorial
 def test_the_tutorial_makes_what_it_says(
-    executed: Run, served: tuple[sandbox.Sandbox, dict[str, str]]
+    executed: Run, about: About, served: tuple[sandbox.Sandbox, dict[str, str]]
 ) -> None:
     """The requests of the tutorial have truly been made, in its order, as the server saw them."""
-    asked = [(line.method, line.path, line.status) for line in served[0].requests("cumulocity")]
-    expected = [
-        ("POST", r"/devicecontrol/newDeviceRequests", 201),
-        ("POST", r"/devicecontrol/deviceCredentials", 404),
-        ("PUT", r"/devicecontrol/newDeviceRequests/0000000017b769d5", 200),
-        ("POST", r"/devicecontrol/deviceCredentials", 201),
-        ("GET", r"/identity/externalIds/c8y_Serial/raspi-0000000017b769d5", 404),
-        ("POST", r"/inventory/managedObjects", 201),
-        ("POST", r"/identity/globalIds/\d+/externalIds", 201),
-        ("POST", r"/identity/globalIds/\d+/externalIds", 409),
-        ("PUT", r"/inventory/managedObjects/\d+", 200),
-        ("POST", r"/inventory/managedObjects/\d+/childDevices", 201),
-        ("DELETE", r"/inventory/managedObjects/\d+/childDevices/\d+", 204),
-        ("DELETE", r"/inventory/managedObjects/\d+", 204),
-        ("POST", r"/devicecontrol/operations", 201),
-        ("PUT", r"/devicecontrol/operations/\d+", 200),
-        ("POST", r"/notification/operations", 200),
-        ("PUT", r"/inventory/managedObjects/\d+", 200),
-        ("POST", r"/measurement/measurements", 201),
-        ("POST", r"/event/events", 201),
-        ("POST", r"/alarm/alarms", 4),
-        ("POST", r"/alarm/alarms", 201),
-        ("PUT", r"/alarm/alarms/\d+", 200),
-        ("DELETE", r"/identity/externalIds/c8y_Serial/raspi-0000000017b769d8", 204),
-        ("POST", r"/tenant/tenants/\w+/trusted-certificates", 201),
-        ("POST", r"/devicecontrol/deviceAccessToken", 200),
-        ("POST", r"/user/logout", 200),
-    ]
+    asked = [(line.method, line.path, line.status) for line in served[0].requests(about.platform)]
+    assert about.asked
     position = 0
-    for method, path, status in expected:
+    for method, path, status in about.asked:
         for at in range(position, len(asked)):
             seen = asked[at]
             same = seen[2] == status or seen[2] // 100 == status
@@ -360,14 +477,22 @@ def test_the_tutorial_makes_what_it_says(
 # -- sources ----------------------------------------------------------------------------------------------
 
 
-def test_the_headings_mirror_the_tutorial() -> None:
+def test_every_notebook_is_known_here() -> None:
+    assert NOTEBOOKS
+    assert set(NOTEBOOKS) <= set(ABOUT)
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_the_headings_mirror_the_tutorial(name: str) -> None:
     found = [
         (len(match[1]), match[2])
-        for cell in read(TUTORIAL).cells
+        for cell in read(name).cells
         if cell.cell_type == "markdown"
         for match in re.finditer(r"^(#+) (.*)$", cell.source, re.MULTILINE)
     ]
-    assert found == HEADINGS
+    about = ABOUT[name]
+    assert [each for each in found if each[1] not in about.own] == [*about.headings]
+    assert [title for _, title in found if title in about.own] == [*about.own]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -396,8 +521,9 @@ def test_the_first_cells_say_how_to_use_a_tenant_of_ones_own(name: str) -> None:
     code = [cell.source for cell in read(name).cells if cell.cell_type == "code"]
     login = next(source for source in code if "iotnb.connect(" in source)
     assert code.index(login) <= 1
-    assert 'iotnb.connect("cumulocity", sandbox=True)' in login
-    assert re.search(r'# client = iotnb\.connect\("cumulocity", profile=', login)
+    platform = ABOUT[name].platform
+    assert f'iotnb.connect("{platform}", sandbox=True)' in login
+    assert re.search(rf'# client = iotnb\.connect\("{platform}", profile=', login)
 
 
 SECRET_WORDS = re.compile(r"passw|token|secret|passphrase|api_?key|tfa", re.IGNORECASE)

@@ -19,16 +19,17 @@ from iotnb.widgets import LoginPanel
 Wait = Callable[..., None]
 
 
-def filled(page: Any, account: dict[str, str], **changes: str) -> LoginPanel:
+def filled(page: Any, account: dict[str, str], platform: str = "cumulocity", **changes: str) -> LoginPanel:
     """A panel with the account's values typed into it."""
     values = {**account, **changes}
-    panel = LoginPanel("cumulocity")
+    panel = LoginPanel(platform)
     page.open(panel._guard, *panel.form.secrets.values())
     for name, value in values.items():
         if name in panel.form.inputs:
             panel.form.inputs[name].value = value
-    if values.get("password"):
-        page.type(panel.form.secrets["password"], values["password"])
+    for name, field in panel.form.secrets.items():
+        if values.get(name):
+            page.type(field, values[name])
     return panel
 
 
@@ -208,13 +209,34 @@ def test_a_rate_limit_counts_down_and_keeps_the_secret(
     settled(wait, panel, "logged_in")
 
 
-def test_the_sandbox_needs_no_typing(wait: Wait) -> None:
-    panel = LoginPanel("cumulocity", sandbox=True)
+@pytest.mark.parametrize("platform", iotnb.platform_names())
+def test_the_sandbox_needs_no_typing(wait: Wait, platform: str) -> None:
+    panel = LoginPanel(platform, sandbox=True)
     assert panel._slot.children == ()
     panel.login.click()
     settled(wait, panel, "logged_in")
-    assert panel.code() == "client = iotnb.connect('cumulocity', sandbox=True)"
+    assert panel.code() == f"client = iotnb.connect('{platform}', sandbox=True)"
     panel.client.logout()
+
+
+@pytest.mark.parametrize("platform", iotnb.platform_names())
+def test_the_form_of_each_platform_logs_in(page: Any, running: Any, wait: Wait, platform: str) -> None:
+    panel = filled(page, running[platform].connect, platform)
+    panel.login.click()
+    settled(wait, panel, "logged_in")
+    assert panel.client.platform == platform
+    assert len(panel.client.devices()) > 0
+    panel.client.logout()
+
+
+def test_without_a_name_the_first_platform_is_shown_and_each_can_be_chosen() -> None:
+    panel = LoginPanel()
+    assert panel.name == "cumulocity"
+    for name in iotnb.platform_names():
+        panel.platform.value = name
+        fields = {field.name for field in iotnb.platform_class(name).FIELDS}
+        assert {*panel.form.inputs, *panel.form.secrets} <= fields | {"ca_file"}
+        assert set(panel.form.shown) <= fields
 
 
 def test_expiry_by_the_clock_then_renewal(page: Any, account: dict[str, str], wait: Wait) -> None:

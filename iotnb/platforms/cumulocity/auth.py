@@ -264,7 +264,8 @@ class _CertificateLogin:
             raise ConfigError(f"the private key {key} is locked: give passphrase=...")
         host = urlsplit(session.base_url).hostname or ""
         default = f"https://{f'[{host}]' if ':' in host else host}:{CERTIFICATE_PORT}"
-        address = base_url(form.text("certificate_url") or default, verify=session.settings.verify)
+        given = form.text("certificate_url") or default
+        address = base_url(given, name="certificate_url", verify=session.settings.verify)
         if not address.startswith("https://"):
             raise ConfigError(f"certificate_url={address!r}: a certificate needs https://")
         chain = form.file("certificate_chain") if form.text("certificate_chain") else certificate

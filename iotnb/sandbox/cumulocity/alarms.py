@@ -5,7 +5,7 @@ from typing import Any
 
 from iotnb.sandbox.cumulocity import audit
 from iotnb.sandbox.cumulocity.history import SEVERITIES, Chosen, change
-from iotnb.sandbox.cumulocity.listing import allowed, history_page, only, sources_of
+from iotnb.sandbox.cumulocity.listing import allowed, delete_chosen, history_page, only, sources_of
 from iotnb.sandbox.cumulocity.state import Platform, number
 from iotnb.sandbox.cumulocity.wire import (
     Answer,
@@ -302,20 +302,7 @@ def delete_alarm(platform: Platform, call: Call, text: str) -> Answer:
 
 def delete_alarms(platform: Platform, call: Call) -> Answer:
     """DELETE /alarm/alarms by source, dates or creation; edition 2024 on refuses a call without any."""
-    names = ("source", "dateFrom", "dateTo", "createdFrom", "createdTo")
-    if platform.switches.since("2024") and not any(call.one(name) for name in names):
-        raise Refused(422, "alarm/Invalid Data", f"At least one of {', '.join(names)} must be given")
-    chosen = chosen_of(platform, call)
-    if chosen.sources is None:
-        platform.access.need(call.user, "ROLE_ALARM_ADMIN")
-    for source in chosen.sources or ():
-        platform.access.check(call.user, "ALARM", "ADMIN", source)
-
-    def delete(_: int) -> None:
-        platform.history.delete_all("alarm", chosen)
-
-    platform.soon(delete)
-    return done()
+    return delete_chosen(platform, call, "alarm", chosen_of)
 
 
 ROUTES = (

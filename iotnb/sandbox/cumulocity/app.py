@@ -3,8 +3,7 @@
 import asyncio
 import inspect
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import unquote
 
 from iotnb.sandbox.cumulocity.auth import PUBLIC, authenticate, error_body
@@ -21,12 +20,11 @@ from iotnb.sandbox.cumulocity.wire import (
     parse_query,
 )
 from iotnb.sandbox.errors import SandboxError
+from iotnb.sandbox.platform import lifespan, whole_body
+from iotnb.sandbox.world import Receive, Scope, Send
 
 Handler = Callable[..., Answer | Awaitable[Answer]]
 Route = tuple[str, str, Handler]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _MUTUAL = "/devicecontrol/deviceAccessToken"  # all that the port for client certificates serves
 _PLAIN_BODIES = frozenset(  # where the document itself asks for application/json, a form or a file
     {
@@ -101,14 +99,14 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry: HTTP only."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await lifespan(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003})
         else:
             await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = _call(scope, await _body(receive))
+        call = _call(scope, await whole_body(receive))
         call.is_main = scope.get("server", (None, None))[1] in (self.platform.service.port, None)
         try:
             call.strict = self.platform.switches.strict
@@ -221,17 +219,6 @@ def _call(scope: Scope, body: bytes) -> Call:
     )
 
 
-async def _body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b"".join(parts)
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
 async def _send(call: Call, answer: Answer, send: Send, *, packed: bool) -> None:
     """Send an answer; one that is compressed already goes out so if it may."""
     body = (
@@ -258,11 +245,3 @@ async def _send(call: Call, answer: Answer, send: Send, *, packed: bool) -> None
 def _plain(accept: str) -> bool:
     """Whether the client asked for plain JSON and for no vendor type."""
     return JSON in accept and "vnd.com" not in accept and "*/*" not in accept
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": message["type"] + ".complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

@@ -3,7 +3,7 @@
 from typing import Any
 
 from iotnb.sandbox.cumulocity.history import Chosen
-from iotnb.sandbox.cumulocity.listing import history_page, sources_of
+from iotnb.sandbox.cumulocity.listing import delete_chosen, history_page, sources_of
 from iotnb.sandbox.cumulocity.query import values_at
 from iotnb.sandbox.cumulocity.state import Platform, number
 from iotnb.sandbox.cumulocity.wire import (
@@ -163,20 +163,7 @@ def delete_event(platform: Platform, call: Call, text: str) -> Answer:
 
 def delete_events(platform: Platform, call: Call) -> Answer:
     """DELETE /event/events by source, dates or creation; edition 2024 on refuses a call without any."""
-    names = ("source", "dateFrom", "dateTo", "createdFrom", "createdTo")
-    if platform.switches.since("2024") and not any(call.one(name) for name in names):
-        raise Refused(422, "event/Invalid Data", f"At least one of {', '.join(names)} must be given")
-    chosen = chosen_of(platform, call)
-    if chosen.sources is None:
-        platform.access.need(call.user, "ROLE_EVENT_ADMIN")
-    for source in chosen.sources or ():
-        platform.access.check(call.user, "EVENT", "ADMIN", source)
-
-    def delete(_: int) -> None:
-        platform.history.delete_all("event", chosen)
-
-    platform.soon(delete)
-    return done()
+    return delete_chosen(platform, call, "event", chosen_of)
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""Pages of alarms, events, operations and audit records, and the sources that a list may ask for."""
+"""Alarms, events, operations and audit records: their pages, the sources of a list, deleting many."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import Any
 from iotnb.sandbox.cumulocity.history import Chosen
 from iotnb.sandbox.cumulocity.scan import restricted_page
 from iotnb.sandbox.cumulocity.state import Platform, number
-from iotnb.sandbox.cumulocity.wire import Answer, Call, Page, Refused, collection
+from iotnb.sandbox.cumulocity.wire import Answer, Call, Page, Refused, collection, done
 from iotnb.sandbox.store import Document
 
 _API = {"alarm": "ALARM", "event": "EVENT", "operation": "DEVICE_CONTROL", "audit": "AUDIT"}
@@ -83,3 +83,23 @@ def only(chosen: Chosen, visible: frozenset[int] | None) -> Chosen:
         return chosen
     sources = visible if chosen.sources is None else visible & chosen.sources
     return replace(chosen, sources=sources)
+
+
+def delete_chosen(
+    platform: Platform, call: Call, kind: str, select: Callable[[Platform, Call], Chosen]
+) -> Answer:
+    """Delete what the parameters select; edition 2024 on refuses a call without any."""
+    names = ("source", "dateFrom", "dateTo", "createdFrom", "createdTo")
+    if platform.switches.since("2024") and not any(call.one(name) for name in names):
+        raise Refused(422, f"{kind}/Invalid Data", f"At least one of {', '.join(names)} must be given")
+    chosen, api = select(platform, call), _API[kind]
+    if chosen.sources is None:
+        platform.access.need(call.user, f"ROLE_{api}_ADMIN")
+    for source in chosen.sources or ():
+        platform.access.check(call.user, api, "ADMIN", source)
+
+    def delete(_: int) -> None:
+        platform.history.delete_all(kind, chosen)
+
+    platform.soon(delete)
+    return done()

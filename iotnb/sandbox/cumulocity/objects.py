@@ -411,7 +411,7 @@ def text_found(fields: Iterable[str], text: str) -> bool:
 
 
 def _tokens(text: str) -> list[str]:
-    for mark in "/-.":
+    for mark in "/-.'\"":  # the document names three of them; clients put quotes around several words
         text = text.replace(mark, " ")
     return text.split()
 

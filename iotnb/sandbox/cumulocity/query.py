@@ -17,7 +17,8 @@ from iotnb.sandbox.cumulocity.wire import Refused, parse_time
 Document = Mapping[str, Any]
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*'|\"[^\"]*\")|(?P<mark>[(),])"
-    r"|(?P<part>\$(?:filter|orderby)\s*=)|(?P<word>[^\s(),'\"]+))"
+    r"|\+?(?P<part>\$(?:filter|orderby)\s*=)"  # clients encode the `+` that should be a blank
+    r"|(?P<word>[^\s(),'\"]+))"
 )
 _OPERATORS = frozenset({"eq", "gt", "ge", "lt", "le"})
 _FUNCTIONS = frozenset({"has", "hasany", "bygroupid", "isinhierarchyof"})

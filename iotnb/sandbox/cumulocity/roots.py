@@ -135,9 +135,10 @@ def _application(call: Call, number: int, name: str) -> dict[str, Any]:
 def list_applications(platform: Platform, call: Call, *values: str) -> Answer:
     """GET of applications: the three that every tenant has."""
     platform.access.need(call.user, "ROLE_APPLICATION_MANAGEMENT_READ")
-    name = values[0] if values and "applicationsByName" in call.segments else ""
+    name = values[0] if values and "applicationsByName" in call.segments else call.one("name")
     items = [_application(call, *one) for one in _APPLICATIONS if not name or one[1] == name]
-    if values and values[0] == TENANT:
+    hosted = not call.words("type") or "HOSTED" in call.words("type")
+    if not hosted or TENANT in (call.one("owner"), *values):
         items = []
     return sliced(call, "applications", "applicationcollection", items)
 

@@ -1,18 +1,17 @@
 """The state of one running Cumulocity sandbox: the world's parts, the switches, the stores, the ticker."""
 
-import heapq
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from iotnb.sandbox.cumulocity.wire import Refused
 from iotnb.sandbox.errors import SandboxError
-from iotnb.sandbox.fleet import Fleet
+from iotnb.sandbox.platform import BasePlatform, check_names
 from iotnb.sandbox.world import Service, World
 
 if TYPE_CHECKING:
@@ -63,12 +62,7 @@ class Switches:
 
     def update(self, changes: Mapping[str, Any]) -> "Switches":
         """A copy with some switches changed; SandboxError names what is not understood."""
-        known = {one.name for one in fields(self)}
-        unknown = set(changes) - known
-        if unknown:
-            raise SandboxError(
-                f"unknown switch {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
-            )
+        check_names(changes, known=[one.name for one in fields(self)])
         made = replace(self, **changes)
         for one in fields(self):
             wanted, found = type(one.default), getattr(made, one.name)
@@ -104,15 +98,6 @@ class Switches:
         return not (self.since("2026") and self.without_children)
 
 
-@dataclass(order=True)
-class Due:
-    """Something that happens at a moment of the sandbox's clock."""
-
-    at: int
-    order: int
-    act: Callable[[int], None] = field(compare=False)
-
-
 class Cache:
     """Rendered pages by what they depend on; the oldest go when the bytes are too many."""
 
@@ -143,7 +128,7 @@ class Cache:
         self._bytes = 0
 
 
-class Platform:
+class Platform(BasePlatform):
     """Everything a handler needs; one per sandbox and platform."""
 
     objects: "Objects"
@@ -155,22 +140,11 @@ class Platform:
     history: "History"
 
     def __init__(self, world: World, service: Service) -> None:
-        self.world = world
-        self.service = service
-        self.clock = world.clock
-        self.store = world.store
-        self.tokens = world.tokens
+        super().__init__(world, service)
         self.cache = Cache()
         self.lock = threading.RLock()
-        self._due: list[Due] = []
-        self._order = 0
         self._latest = 0
         self._switches = (repr(None), Switches())
-
-    @property
-    def fleet(self) -> Fleet:
-        """The simulated fleet, which is another one after the sandbox was seeded anew."""
-        return self.world.fleet
 
     @property
     def switches(self) -> Switches:
@@ -185,10 +159,6 @@ class Platform:
         """One line in the sandbox's log, for what a person would read on a telephone."""
         _log.info("%s", text)
 
-    def now(self) -> int:
-        """The sandbox's present, in milliseconds."""
-        return self.clock.now()
-
     def next_id(self, kind: str) -> int:
         """A new id of a kind; ids ascend within a kind and never come back."""
         return self.next_ids(kind, 1)[0]
@@ -197,20 +167,13 @@ class Platform:
         """Several new ids."""
         return self.store.next_ids(kind, count, start=FIRST_IDS.get(kind, 1))
 
-    def later(self, at: int, act: Callable[[int], None]) -> None:
-        """Have something done at a moment; `act` receives that moment."""
-        self._order += 1
-        heapq.heappush(self._due, Due(at, self._order, act))
-
     def tick(self) -> None:
         """Do what has become due; called before every request and by the background loop."""
         now = self.now()
         if now < self._latest:  # the clock was set back: pages of what is now the future must not be served
             self.cache.clear()
         self._latest = now
-        while self._due and self._due[0].at <= now:
-            due = heapq.heappop(self._due)
-            due.act(due.at)
+        super().tick()
 
     def soon(self, delete: Callable[[int], None]) -> None:
         """Delete now, or later when the switch `late_delete_seconds` says that deletes take their time."""
@@ -219,14 +182,6 @@ class Platform:
             self.later(self.now() + int(late * 1000), delete)
         else:
             delete(self.now())
-
-    def forget_plans(self) -> None:
-        """Drop everything that was still to happen."""
-        self._due.clear()
-
-    def next_due(self) -> int | None:
-        """The moment of the next plan, or None."""
-        return self._due[0].at if self._due else None
 
     def oldest(self, kind: str) -> int | None:
         """The moment before which retention has removed everything of a data type, or None."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest_c8y import DEVICE, Api, World
+from callers import DEVICE, Api, World
 
 from iotnb.sandbox.cumulocity.directory import TOTP_SECRET, totp
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conftest_c8y import Api, World
+from callers import Api, World
 
 FOLDER = Path(__file__).parents[2] / "documents" / "cumulocity"
 DOCUMENTS = sorted(FOLDER.glob("*.json"))

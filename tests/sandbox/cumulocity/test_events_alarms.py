@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conftest_c8y import DEVICE, Api, World
+from callers import DEVICE, Api, World
 
 EVENTS, ALARMS = "/event/events", "/alarm/alarms"
 

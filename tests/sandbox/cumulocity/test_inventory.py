@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest_c8y import DEVICE, GATEWAY, VENDOR, Api, World
+from callers import DEVICE, GATEWAY, VENDOR, Api, World
 
 OBJECTS = "/inventory/managedObjects"
 BLOCKS = ("childDevices", "childAssets", "childAdditions", "deviceParents", "assetParents", "additionParents")
@@ -125,6 +125,7 @@ def test_filters_by_type_fragment_ids_owner_and_text(admin: Api) -> None:
     assert [o["id"] for o in admin.get(OBJECTS, text="unmistakable")["managedObjects"]] == [one]
     assert [o["id"] for o in admin.get(OBJECTS, text="alpha nonsense")["managedObjects"]] == [one]
     assert [o["id"] for o in admin.get(OBJECTS, text='"mistakable-alpha/7"')["managedObjects"]] == [one]
+    assert [o["id"] for o in admin.get(OBJECTS, text="'unmistakable thing'")["managedObjects"]] == [one]
     assert admin.get(OBJECTS, text="mistakab")["managedObjects"] == []
     owned = admin.get(OBJECTS, owner="admin", pageSize=2000)["managedObjects"]
     assert one in [o["id"] for o in owned]

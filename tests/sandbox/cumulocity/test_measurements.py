@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest_c8y import DEVICE, NOON, VENDOR, Api, World
+from callers import DEVICE, NOON, VENDOR, Api, World
 
 PLACE = "/measurement/measurements"
 DAY = {"dateFrom": "2025-12-30T00:00:00Z", "dateTo": "2025-12-31T00:00:00Z"}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest_c8y import DEVICE, GATEWAY, NOON, Api, World
+from callers import DEVICE, GATEWAY, NOON, Api, World
 
 from iotnb.sandbox.fleet import Clock
 

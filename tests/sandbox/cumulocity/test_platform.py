@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest_c8y import DEVICE, VENDOR, Api, World
+from callers import DEVICE, VENDOR, Api, World
 
 from iotnb import sandbox
 from iotnb.sandbox.fleet import Clock

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest_c8y import DEVICE, Api, World
+from callers import DEVICE, Api, World
 
 OPERATIONS, REALTIME = "/notification/operations", "/notification/realtime"
 

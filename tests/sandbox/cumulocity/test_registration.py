@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 import trustme
-from conftest_c8y import Api, World
+from callers import Api, World
 
 REQUESTS, CREDENTIALS = "/devicecontrol/newDeviceRequests", "/devicecontrol/deviceCredentials"
 CERTIFICATES, TOKEN = "/tenant/tenants/test/trusted-certificates", "/devicecontrol/deviceAccessToken"

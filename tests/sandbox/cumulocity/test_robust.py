@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from conftest_c8y import World
+from callers import World
 
 import iotnb.sandbox.cumulocity as chapters
 from iotnb.sandbox.cumulocity import (

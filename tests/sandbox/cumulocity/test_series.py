@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest_c8y import DEVICE, Api, World
+from callers import DEVICE, Api, World
 
 PLACE = "/measurement/measurements/series"
 DAY = {"dateFrom": "2025-12-30T00:00:00Z", "dateTo": "2025-12-31T00:00:00Z"}
