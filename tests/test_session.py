@@ -866,22 +866,24 @@ def test_a_wrong_name_on_the_certificate_is_tls(authority, ca_file):
     assert "127.0.0.1" in str(error)
 
 
-def test_https_to_a_server_without_tls_is_told(bad):
-    error = failure(Session(bad.base_url.replace("http:", "https:"), settings=Settings(retries=0)))
-    assert error.kind == "dropped"
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [(b"", "dropped"), (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "tls")],
+)
+def test_https_to_a_server_without_tls_is_told(answer, kind):
     with socket.create_server(("127.0.0.1", 0)) as plain:
         port = plain.getsockname()[1]
-        threading.Thread(target=answer_in_clear, args=(plain,), daemon=True).start()
+        threading.Thread(target=answer_in_clear, args=(plain, answer), daemon=True).start()
         error = failure(Session(f"https://127.0.0.1:{port}", settings=Settings(retries=0)))
-    assert error.kind == "tls"
-    assert "does not speak https" in str(error)
+    assert error.kind == kind
+    assert ("does not speak https" in str(error)) == (kind == "tls")
 
 
-def answer_in_clear(listener):
+def answer_in_clear(listener, answer):
     sock, _ = listener.accept()
     with sock:
-        sock.recv(1000)
-        sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        sock.recv(10_000)
+        sock.sendall(answer)
 
 
 def test_a_tls_connection_that_is_dropped_in_mid_body_is_tried_again(secure, ca_file):
