@@ -39,6 +39,9 @@ __all__ = [
 PLATFORMS: dict[str, str] = {
     "cumulocity": "iotnb.sandbox.cumulocity",
     "tiothub": "iotnb.sandbox.tiothub",
+    "iotcentral": "iotnb.sandbox.iotcentral",
+    "wso2": "iotnb.sandbox.wso2",
+    "iotconnect": "iotnb.sandbox.iotconnect",
 }
 """Platform name to module; one line adds a platform."""
 

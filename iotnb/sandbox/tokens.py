@@ -102,11 +102,12 @@ class Tokens:
         life = self._life()
         return asked if life is None else life
 
-    def issue(self, claims: Mapping[str, Any], *, seconds: float) -> str:
+    def issue(self, claims: Mapping[str, Any], *, seconds: float, plain: bool = True) -> str:
         """A signed token with `jti`, `iat` and `exp` (seconds since 1970) added to the claims.
 
         The payload has no `-` or `_` where the claims allow it (they are plain ASCII with few of
-        `>`, `?`, `~`), because some clients decode it with the plain base64 alphabet.
+        `>`, `?`, `~`), because some clients decode it with the plain base64 alphabet. With `plain=False`
+        it is UTF-8 and has one of the two if the claims hold such a letter: for clients that must not.
         """
         now = self._clock.now()
         expires = now + int(self.seconds(seconds) * 1000)
@@ -114,10 +115,9 @@ class Tokens:
         times = {"iat": now // 1000, "exp": -(-expires // 1000)}
         payload = ""
         for padding in ("", "0", "00"):  # moves every later byte through the three places of a base64 group
-            payload = _encode(
-                json.dumps({"jti": jti + padding, **claims, **times}, separators=(",", ":")).encode()
-            )
-            if "-" not in payload and "_" not in payload:
+            held = {"jti": jti + padding, **claims, **times}
+            payload = _encode(json.dumps(held, separators=(",", ":"), ensure_ascii=plain).encode())
+            if ("-" not in payload and "_" not in payload) is plain:
                 break
         header = _encode(json.dumps({"typ": "JWT", **self.signer.header}, separators=(",", ":")).encode())
         signature = _encode(self.signer.sign(f"{header}.{payload}".encode()))
@@ -138,13 +138,23 @@ class Tokens:
             raise TokenError("malformed") from None
         if not self.signer.verify(f"{header}.{payload}".encode(), proof):
             raise TokenError("signature")
+        self.check(token)
+        return claims
+
+    def keep(self, token: str, *, expires: int) -> None:
+        """Know an opaque token of a platform's own making until a moment (ms)."""
+        with self._lock:
+            self._expires[_digest(token)] = expires
+        self._issued(token)
+
+    def check(self, token: str) -> None:
+        """TokenError for an opaque token that was revoked or has expired; one never kept has expired too."""
         with self._lock:
             revoked, expires = _digest(token) in self._revoked, self._expires.get(_digest(token), 0)
         if revoked:
             raise TokenError("revoked")
         if self._clock.now() >= expires:
             raise TokenError("expired")
-        return claims
 
     def revoke(self, token: str) -> None:
         """Refuse a token from now on; any text will do, opaque tokens too."""

@@ -93,3 +93,19 @@ def test_every_token_is_reported_and_the_key_can_be_given() -> None:
     token = tokens.issue({}, seconds=1)
     assert seen == [token]
     assert json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "==")) == {"typ": "JWT", "alg": "HS256"}
+
+
+def test_opaque_tokens_of_a_platform_expire_and_are_revoked_too() -> None:
+    seen: list[str] = []
+    tokens, clock = make(issued=seen.append)
+    tokens.keep("opaque", expires=clock.now() + 5)
+    tokens.check("opaque")
+    assert seen == ["opaque"]
+    clock.advance(5)
+    with pytest.raises(TokenError) as expired:
+        tokens.check("opaque")
+    tokens.keep("other", expires=clock.now() + 5)
+    tokens.revoke("other")
+    with pytest.raises(TokenError) as revoked:
+        tokens.check("other")
+    assert (expired.value.reason, revoked.value.reason) == ("expired", "revoked")

@@ -23,14 +23,13 @@ from iotnb.sandbox.iotcentral import (
     telemetry,
     templates,
 )
-from iotnb.sandbox.iotcentral.access import APPS, ARM
 from iotnb.sandbox.iotcentral.app import App
-from iotnb.sandbox.iotcentral.application import READY_TOKENS, Applications
-from iotnb.sandbox.iotcentral.entra import Directory
-from iotnb.sandbox.iotcentral.outbox import Outbox
+from iotnb.sandbox.iotcentral.application import READY_TOKENS
+from iotnb.sandbox.iotcentral.directory import APPS, ARM
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.pump import Pump
-from iotnb.sandbox.iotcentral.routes import Router
-from iotnb.sandbox.iotcentral.state import GROUP, Platform
+from iotnb.sandbox.iotcentral.state import GROUP
+from iotnb.sandbox.routing import Router
 from iotnb.sandbox.world import Service, World
 
 __all__ = ["App", "create", "describe"]
@@ -57,9 +56,6 @@ _platforms: WeakValueDictionary[int, Platform] = WeakValueDictionary()
 def create(world: World, service: Service) -> App:
     """The ASGI application of one sandbox."""
     platform = _platforms[id(world)] = Platform(world, service)
-    platform.outbox = Outbox()
-    platform.directory = Directory(platform)
-    platform.apps = Applications(platform)
     world.on_reset.append(lambda: _reset(platform))
     planes = {
         "arm": Router(arm.ROUTES, fold=True),

@@ -1,58 +1,16 @@
 """Who may do what: bearer tokens of Entra, API tokens, roles and organizations."""
 
-import base64
-import hashlib
 import hmac
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote
+from typing import Any
+from urllib.parse import parse_qsl
 
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Call, Refused, forbidden
+from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call
+from iotnb.sandbox.iotcentral.directory import APPS, ARM
+from iotnb.sandbox.iotcentral.platform import Platform
+from iotnb.sandbox.iotcentral.roles import Caller, signature
+from iotnb.sandbox.iotcentral.wire import Refused, forbidden
 from iotnb.sandbox.tokens import TokenError
-
-if TYPE_CHECKING:
-    from iotnb.sandbox.iotcentral.application import Application
-
-APPS, ARM = "https://apps.azureiotcentral.com", "https://management.azure.com"
-ADMINISTRATOR = "ca310b8d-2f4a-44e0-a36e-957c202cd8d4"
-BUILDER = "344138e9-8de4-4497-8c54-5237e96d6aaf"
-OPERATOR = "ae2c9854-393b-4f97-8c42-479d70ce626e"
-ORG_ADMIN = "c495eb57-eb18-489e-9802-62c474e5645c"
-ORG_OPERATOR = "b4935647-30e4-4ed3-9074-dcac66c2f8ef"
-ORG_VIEWER = "84cc62c1-dabe-49d3-b16e-8b291232b285"
-ROLES = {
-    ADMINISTRATOR: "Administrator",
-    BUILDER: "Builder",
-    OPERATOR: "Operator",
-    ORG_ADMIN: "Org Admin",
-    ORG_OPERATOR: "Org Operator",
-    ORG_VIEWER: "Org Viewer",
-}
-ORG_ROLES = frozenset({ORG_ADMIN, ORG_OPERATOR, ORG_VIEWER})
-_RIGHTS = {
-    # right: roles that have it in the whole application, and org roles that have it in their organization
-    "admin": {ADMINISTRATOR, ORG_ADMIN},
-    "build": {ADMINISTRATOR, BUILDER},
-    "operate": {ADMINISTRATOR, BUILDER, OPERATOR, ORG_ADMIN, ORG_OPERATOR},
-    "read": {*ROLES},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whoever asks, with the roles that count in the application: (role, organization or None)."""
-
-    name: str
-    roles: tuple[tuple[str, str | None], ...] = ()
-    claims: dict[str, Any] = field(default_factory=dict)
-
-    def organizations(self, right: str) -> set[str] | None:
-        """The organizations in which the caller has a right; None: everywhere."""
-        held = [(role, org) for role, org in self.roles if role in _RIGHTS[right]]
-        if any(org is None for _, org in held):
-            return None
-        return {org for _, org in held if org is not None}
 
 
 def authorize(call: Call, right: str) -> None:
@@ -115,20 +73,7 @@ def app_caller(platform: Platform, call: Call) -> Caller:
 # API tokens
 
 
-def token_text(platform: Platform, application_id: str, name: str, expiry: int, serial: int) -> str:
-    """An API token as the service shows it once."""
-    sig = _signature(platform, application_id, name, expiry, serial)
-    return (
-        f"SharedAccessSignature sr={application_id}&sig={quote(sig, safe='')}&skn={quote(name)}&se={expiry}"
-    )
-
-
-def _signature(platform: Platform, application_id: str, name: str, expiry: int, serial: int) -> str:
-    text = f"{application_id}\n{name}\n{expiry}\n{serial}"
-    return base64.b64encode(hmac.new(platform.secret, text.encode(), hashlib.sha256).digest()).decode()
-
-
-def _token_caller(platform: Platform, app: "Application", text: str) -> Caller:
+def _token_caller(platform: Platform, app: Application, text: str) -> Caller:
     fields = dict(parse_qsl(text.strip()))
     name = fields.get("skn", "")
     held = app.tokens.get(name)
@@ -136,7 +81,7 @@ def _token_caller(platform: Platform, app: "Application", text: str) -> Caller:
         raise _unauthorized("The API token belongs to another application.")
     if held is None:
         raise _unauthorized("The API token does not exist.")
-    wanted = _signature(platform, app.id, name, held["se"], held["serial"])
+    wanted = signature(platform, app.id, name, held["se"], held["serial"])
     given = fields.get("sig", "").replace(" ", "+")
     if fields.get("se") != str(held["se"]) or not hmac.compare_digest(given.encode(), wanted.encode()):
         raise _unauthorized("The API token is not valid.")

@@ -10,7 +10,7 @@ from iotnb.sandbox.iotcentral.conditions import ConditionError
 from iotnb.sandbox.iotcentral.dtdl import Model, is_number
 from iotnb.sandbox.iotcentral.lanes import Block
 from iotnb.sandbox.iotcentral.querytext import Item, Query
-from iotnb.sandbox.iotcentral.wire import iso
+from iotnb.sandbox.wire import iso
 
 _NUMERIC = frozenset({"SUM", "MAX", "MIN", "AVG"})
 

@@ -7,22 +7,24 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from iotnb.sandbox.iotcentral.access import app_caller, arm_caller, authorize
+from iotnb.sandbox.iotcentral.call import Call
 from iotnb.sandbox.iotcentral.events import audit
-from iotnb.sandbox.iotcentral.routes import Route, Router
-from iotnb.sandbox.iotcentral.state import Bucket, Platform
+from iotnb.sandbox.iotcentral.platform import Platform
+from iotnb.sandbox.iotcentral.routes import Route
+from iotnb.sandbox.iotcentral.state import Bucket
 from iotnb.sandbox.iotcentral.wire import (
     GA,
     OLD_PREVIEW,
     PREVIEW,
     Answer,
-    Call,
     Refused,
     bad_request,
-    encode,
     error_body,
     not_found,
 )
 from iotnb.sandbox.platform import lifespan, whole_body
+from iotnb.sandbox.routing import Router
+from iotnb.sandbox.wire import encode, headers_of, raw_path, respond
 from iotnb.sandbox.world import Receive, Scope, Send
 
 _LATEST = {"ga": (GA,), "preview": (GA, PREVIEW)}
@@ -74,7 +76,7 @@ def target_of(host: str, segments: tuple[str, ...]) -> Target | None:
 class App:
     """IoT Central and its neighbours over one Platform."""
 
-    def __init__(self, platform: Platform, planes: dict[str, Router]) -> None:
+    def __init__(self, platform: Platform, planes: dict[str, Router[Route]]) -> None:
         self.platform = platform
         self.planes = planes
         self._buckets: dict[tuple[str, str], Bucket] = {}
@@ -177,10 +179,7 @@ def _check_arm_version(call: Call) -> None:
 
 
 def _call(scope: Scope, body: bytes) -> Call:
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-    raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0]
+    headers, raw = headers_of(scope), raw_path(scope)
     segments = tuple(unquote(part) for part in raw.split("/") if part)
     netloc = headers.get("host", "localhost")
     host = netloc.rsplit(":", 1)[0].lower() if not netloc.endswith("]") else netloc
@@ -202,12 +201,6 @@ def _call(scope: Scope, body: bytes) -> Call:
 async def _send(call: Call, answer: Answer, send: Send) -> None:
     found = answer.body
     body = b"" if found is None else found if isinstance(found, bytes) else encode(found)
-    headers: list[tuple[bytes, bytes]] = []
-    if body:
-        headers.append((b"content-type", answer.content_type.encode()))
-    if answer.status != 204:
-        headers.append((b"content-length", str(len(body)).encode()))
-    headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    sent = b"" if call.method == "HEAD" or answer.status == 204 else body
-    await send({"type": "http.response.body", "body": sent})
+    kind = [("content-type", answer.content_type)] if body else []
+    headers = [*kind, *answer.headers.items()]
+    await respond(send, answer.status, body, headers, head=call.method == "HEAD")

@@ -6,15 +6,9 @@ from typing import Any
 
 from iotnb.sandbox.fleet import Fleet, Operation
 from iotnb.sandbox.fleet.catalog import SERIES
-from iotnb.sandbox.iotcentral.access import (
-    ADMINISTRATOR,
-    BUILDER,
-    OPERATOR,
-    ORG_VIEWER,
-    token_text,
-)
+from iotnb.sandbox.iotcentral.directory import PERSON, Directory
 from iotnb.sandbox.iotcentral.dtdl import Model, read
-from iotnb.sandbox.iotcentral.entra import PERSON
+from iotnb.sandbox.iotcentral.estate import Estate
 from iotnb.sandbox.iotcentral.keys import group_key
 from iotnb.sandbox.iotcentral.models import (
     CONTROLLER,
@@ -25,8 +19,9 @@ from iotnb.sandbox.iotcentral.models import (
     template_of,
 )
 from iotnb.sandbox.iotcentral.registry import Device, Registry
-from iotnb.sandbox.iotcentral.shelf import Shelf
-from iotnb.sandbox.iotcentral.state import DAY, DEFAULT_APP, GROUP, Platform
+from iotnb.sandbox.iotcentral.roles import ADMINISTRATOR, BUILDER, OPERATOR, ORG_VIEWER, token_text
+from iotnb.sandbox.iotcentral.state import DAY, DEFAULT_APP, GROUP, State
+from iotnb.sandbox.shelf import Shelf
 
 Json = dict[str, Any]
 YEAR = 365 * DAY
@@ -38,67 +33,20 @@ READY_TOKENS = {
     "sandbox-viewer": (ORG_VIEWER, "plant-north"),
 }
 ENROLLMENT = "SAS-IoT-Devices"
-_SHELVES = (
-    "tokens",
-    "users",
-    "organizations",
-    "templates",
-    "groups",
-    "enrollment",
-    "twins",
-    "commands",
-    "jobs",
-    "scheduled",
-    "relationships",
-    "attestations",
-    "destinations",
-    "exports",
-    "dashboards",
-    "manifests",
-    "uploads",
-)
 
 
-class Application:
+class Application(Estate):
     """One application's data plane: shelves of documents and the registry of devices."""
 
-    tokens: Shelf
-    users: Shelf
-    organizations: Shelf
-    templates: Shelf
-    groups: Shelf
-    enrollment: Shelf
-    twins: Shelf
-    commands: Shelf
-    jobs: Shelf
-    scheduled: Shelf
-    relationships: Shelf
-    attestations: Shelf
-    destinations: Shelf
-    exports: Shelf
-    dashboards: Shelf
-    manifests: Shelf
-    uploads: Shelf
-
-    def __init__(self, platform: Platform, document: Json) -> None:
-        self.platform = platform
-        self.document = document
-        self.id: str = document["applicationId"]
-        self.subdomain: str = document["subdomain"]
-        self.id_scope: str = document["idScope"]
-        self.has_fleet: bool = document["fleet"]
-        for name in _SHELVES:
-            setattr(self, name, Shelf(platform.store, f"{self.id}/{name}"))
+    def __init__(self, platform: State, directory: Directory, document: Json) -> None:
+        super().__init__(platform, document)
+        self.directory = directory
         self.registry = Registry(self)
         self.models: dict[str, tuple[int, Model]] = {}
-        self.seen: dict[str, int] = {}
-        """The last message of a device over HTTPS, by device id."""
         self.operations: tuple[Fleet, int, list[Operation]] | None = None
         """The fleet's operations as jobs list them, and when they were listed."""
         self.pending: deque[tuple[Device | None, Json]] = deque(maxlen=1_000)
         """What happened since the exports last looked."""
-        self.inbox: dict[str, list[Json]] = {}
-        """Messages from the cloud that a device has not fetched."""
         if not document.get("seeded"):
             self._seed()
 
@@ -126,7 +74,7 @@ class Application:
 
     def _seed_fleet(self) -> None:
         platform = self.platform
-        explorer = platform.directory.explorer
+        explorer = self.directory.explorer
         principal = {"type": "servicePrincipal", "tenantId": platform.switches.tenant}
         roles = [{"role": ADMINISTRATOR}]
         self.users.put(
@@ -202,16 +150,16 @@ class Application:
 
     def erase(self) -> None:
         """Remove everything of a deleted application."""
-        for name in _SHELVES:
-            getattr(self, name).clear()
+        self.clear()
         self.registry.erase()
 
 
 class Applications:
     """The applications of the subscription, by subdomain; the default one holds the fleet."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: State, directory: Directory) -> None:
         self.platform = platform
+        self.directory = directory
         self._lock = threading.RLock()
         self.load()
 
@@ -223,7 +171,7 @@ class Applications:
         self._apps: dict[str, Application] = {}
         if platform.store.setting("server", "seeded"):
             for name, document in self._documents.items():
-                self._apps[name] = Application(platform, document)
+                self._apps[name] = Application(platform, self.directory, document)
             return
         platform.store.set("server", "seeded", True)
         if not platform.switches.strict:
@@ -260,7 +208,7 @@ class Applications:
             "tags": {},
             **members,
         }
-        app = Application(platform, document)
+        app = Application(platform, self.directory, document)
         document["seeded"] = True
         key = subdomain.lower()
         self._documents.put(key, document)

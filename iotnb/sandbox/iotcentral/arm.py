@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
-from iotnb.sandbox.iotcentral.access import ADMINISTRATOR
 from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call
+from iotnb.sandbox.iotcentral.platform import Platform
+from iotnb.sandbox.iotcentral.roles import ADMINISTRATOR
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Answer, Call, Refused
+from iotnb.sandbox.iotcentral.wire import Answer, Refused
 
 Json = dict[str, Any]
 _NAME = re.compile(r"(?![0-9]+$)(?!-)[a-zA-Z0-9-]{2,99}[a-zA-Z0-9]")

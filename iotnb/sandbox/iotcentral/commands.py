@@ -8,24 +8,16 @@ import numpy as np
 
 from iotnb.sandbox.fleet.noise import stream, unit
 from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call, listing
 from iotnb.sandbox.iotcentral.devices import find
 from iotnb.sandbox.iotcentral.dtdl import Part
 from iotnb.sandbox.iotcentral.lanes import lanes, simulated
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.registry import Device
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
 from iotnb.sandbox.iotcentral.telemetry import part_of
-from iotnb.sandbox.iotcentral.wire import (
-    Answer,
-    Call,
-    Refused,
-    encode,
-    invalid,
-    iso,
-    listing,
-    not_found,
-    parse_time,
-)
+from iotnb.sandbox.iotcentral.wire import Answer, Refused, invalid, not_found
+from iotnb.sandbox.wire import encode, iso, parse_time
 
 Json = dict[str, Any]
 _MEMBERS = frozenset({"id", "request", "connectionTimeout", "responseTimeout", "response", "responseCode"})

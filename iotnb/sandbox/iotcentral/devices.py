@@ -9,25 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from iotnb.sandbox.iotcentral.access import reach
+from iotnb.sandbox.iotcentral.call import Call, check_match, collection, page_of
 from iotnb.sandbox.iotcentral.conditions import ConditionError, chosen, odata
 from iotnb.sandbox.iotcentral.events import lifecycle
 from iotnb.sandbox.iotcentral.members import Members
 from iotnb.sandbox.iotcentral.models import PHONE, repository, template_of
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.registry import Device
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import (
-    Answer,
-    Call,
-    bad_request,
-    check_match,
-    collection,
-    device_etag,
-    forbidden,
-    invalid,
-    not_found,
-    page_of,
-)
+from iotnb.sandbox.iotcentral.wire import Answer, bad_request, device_etag, forbidden, invalid, not_found
 
 Json = dict[str, Any]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._:]{0,127}")

@@ -3,13 +3,15 @@
 from typing import Any
 
 from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call
 from iotnb.sandbox.iotcentral.events import lifecycle
 from iotnb.sandbox.iotcentral.keys import Signed, derive
 from iotnb.sandbox.iotcentral.models import repository, template_of
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.registry import Device
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Answer, Call, Refused, bad_request, digest, iso
+from iotnb.sandbox.iotcentral.wire import Answer, Refused, bad_request, digest
+from iotnb.sandbox.wire import iso
 
 Json = dict[str, Any]
 _VERSIONS = frozenset({"2019-03-31", "2021-06-01", "2021-10-01", "2018-11-01"})

@@ -5,12 +5,13 @@ import binascii
 import re
 from typing import Any
 
+from iotnb.sandbox.iotcentral.call import Call, check_match, listing
 from iotnb.sandbox.iotcentral.devices import thumbprint
 from iotnb.sandbox.iotcentral.keys import group_key
 from iotnb.sandbox.iotcentral.members import Members
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Answer, Call, check_match, group_etag, invalid, listing, not_found
+from iotnb.sandbox.iotcentral.wire import Answer, group_etag, invalid, not_found
 
 Json = dict[str, Any]
 _ID = re.compile(r"[a-zA-Z0-9-]{1,255}")

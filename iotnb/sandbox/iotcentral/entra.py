@@ -1,94 +1,21 @@
 """The identity platform: token and device code endpoints, and the principals that may log in."""
 
 import secrets
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from iotnb.sandbox.iotcentral.access import APPS, ARM
+from iotnb.sandbox.iotcentral.call import Call
+from iotnb.sandbox.iotcentral.directory import APPS, ARM, DeviceCode, Principal
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Answer, Call, Refused, iso
+from iotnb.sandbox.iotcentral.wire import Answer, Refused
+from iotnb.sandbox.wire import iso
 
-PERSON = "person@example.com"
 _ALIASES = frozenset({"common", "organizations"})
 _NO_STORE = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
 _CODE_LIFE = 900  # seconds
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
-
-
-@dataclass(slots=True)
-class Principal:
-    """A service principal: an application registration with its secret and its enterprise application."""
-
-    client_id: str
-    object_id: str
-    secret: str
-    name: str
-
-
-@dataclass(slots=True)
-class DeviceCode:
-    """A login that waits for a person."""
-
-    user_code: str
-    client_id: str
-    scope: str
-    made: int
-    state: str = "pending"  # approved, declined
-    polled: int = 0
-
-
-class Directory:
-    """One Entra tenant: a person, two service principals, and what they were given."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.person = platform.guid("person")
-        made = [self._principal("explorer"), self._principal("stranger")]
-        self.principals = {one.client_id: one for one in made}
-        self.explorer, self.stranger = made
-        self.codes: dict[str, DeviceCode] = {}
-        self.refresh: dict[str, tuple[dict[str, Any], str]] = {}
-        self._published: dict[str, tuple[str, int]] = {}
-
-    def _principal(self, name: str) -> Principal:
-        secret = self.platform.world.issue(secrets.token_urlsafe(24), f"iotcentral: client secret of {name}")
-        return Principal(self.platform.guid("client", name), self.platform.guid("object", name), secret, name)
-
-    def person_claims(self) -> dict[str, Any]:
-        """The claims of the person's tokens."""
-        return {"oid": self.person, "upn": PERSON, "name": "Sandbox Person", "scp": "user_impersonation"}
-
-    def issue(self, origin: str, audience: str, claims: dict[str, Any]) -> str:
-        """A signed access token for one audience."""
-        switches = self.platform.switches
-        issuer = f"{origin}/{switches.tenant}/v2.0"
-        common = {"aud": audience, "iss": issuer, "tid": switches.tenant, "ver": "1.0"}
-        return self.platform.tokens.issue({**common, **claims}, seconds=switches.bearer_seconds)
-
-    def published(self, audience: str) -> tuple[str, int]:
-        """The person's token for an audience, made anew when half of its life is over, and its expiry."""
-        now = self.platform.now()
-        held = self._published.get(audience)
-        life = int(self.platform.tokens.seconds(self.platform.switches.bearer_seconds) * 1000)
-        if held is None or held[1] - now < life // 2:
-            token = self.issue(self.platform.service.base_url, audience, self.person_claims())
-            held = self._published[audience] = (token, now + life)
-        return held
-
-    def cli(self, audience: str) -> dict[str, str]:
-        """A token in the form in which the vendor's command line prints it."""
-        token, expires = self.published(audience)
-        switches = self.platform.switches
-        return {
-            "accessToken": token,
-            "expiresOn": iso(expires, 0).replace("T", " ").removesuffix("Z") + ".000000",
-            "subscription": switches.subscription,
-            "tenant": switches.tenant,
-            "tokenType": "Bearer",
-        }
 
 
 def _refused(platform: Platform, status: int, error: str, number: int, text: str) -> Refused:
@@ -135,17 +62,15 @@ def token(platform: Platform, call: Call, tenant: str) -> Answer:
     if grant == "client_credentials":
         audience = _audience(platform, _field(platform, fields, "scope"))
         principal = _principal(platform, fields)
-        return _tokens(platform, call, audience, _app_claims(principal), refresh=False)
+        return _answer(_tokens(platform, call, audience, _app_claims(principal)))
     if grant == DEVICE_GRANT:
         return _poll(platform, call, fields)
     if grant == "refresh_token":
         held = platform.directory.refresh.get(_field(platform, fields, "refresh_token"))
         if held is None:
             raise _refused(platform, 400, "invalid_grant", 70008, "The refresh token is not valid.")
-        claims, scope = held
-        return _tokens(
-            platform, call, _audience(platform, fields.get("scope") or scope), claims, refresh=True
-        )
+        scope, client_id = held
+        return _person(platform, call, fields.get("scope") or scope, client_id, refresh=True)
     text = f"The app requested an unsupported grant type '{grant}'."
     raise _refused(platform, 400, "unsupported_grant_type", 70003, text)
 
@@ -159,7 +84,7 @@ def token_v1(platform: Platform, call: Call, tenant: str) -> Answer:
         raise _refused(platform, 400, "invalid_request", 900144, text)
     audience = _known_resource(platform, _field(platform, fields, "resource"))
     claims = _app_claims(_principal(platform, fields))
-    return _tokens(platform, call, audience, claims, refresh=False)
+    return _answer(_tokens(platform, call, audience, claims))
 
 
 def _field(platform: Platform, fields: dict[str, str], name: str) -> str:
@@ -186,18 +111,29 @@ def _app_claims(principal: Principal) -> dict[str, Any]:
     return {"oid": principal.object_id, "appid": principal.client_id, "idtyp": "app"}
 
 
-def _tokens(
-    platform: Platform, call: Call, audience: str, claims: dict[str, Any], *, refresh: bool
-) -> Answer:
-    directory = platform.directory
+def _tokens(platform: Platform, call: Call, audience: str, claims: dict[str, Any]) -> dict[str, Any]:
     life = int(platform.tokens.seconds(platform.switches.bearer_seconds))
     seconds = max(life - 1, 0) if life > 60 else life
     body: dict[str, Any] = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds}
-    body["access_token"] = directory.issue(call.origin, audience, claims)
+    body["access_token"] = platform.directory.issue(call.origin, audience, claims)
+    return body
+
+
+def _person(platform: Platform, call: Call, scope: str, client_id: str, *, refresh: bool) -> Answer:
+    """The person's tokens: with `openid` in the scope one of identity, and one to refresh them with."""
+    directory, audience = platform.directory, _audience(platform, scope)
+    body = _tokens(platform, call, audience, directory.person_claims())
+    body["scope"] = scope
+    if "openid" in scope.split():
+        body["id_token"] = directory.identity(call.origin, client_id)
     if refresh:
         made = platform.world.issue(secrets.token_urlsafe(32), "iotcentral: refresh token")
-        directory.refresh[made] = (claims, f"{audience}/.default")
+        directory.refresh[made] = (f"{audience}/.default", client_id)
         body["refresh_token"] = made
+    return _answer(body)
+
+
+def _answer(body: dict[str, Any]) -> Answer:
     return Answer(body=body, headers=dict(_NO_STORE))
 
 
@@ -223,7 +159,7 @@ def devicecode(platform: Platform, call: Call, tenant: str) -> Answer:
         "interval": platform.switches.poll_interval,
         "message": f"To sign in, open the page {place} and enter the code {user_code}.",
     }
-    return Answer(body=body, headers=dict(_NO_STORE))
+    return _answer(body)
 
 
 def _poll(platform: Platform, call: Call, fields: dict[str, str]) -> Answer:
@@ -247,9 +183,8 @@ def _poll(platform: Platform, call: Call, fields: dict[str, str]) -> Answer:
         text = "OAuth 2.0 device flow error. Authorization is pending. Continue polling."
         raise _refused(platform, 400, "authorization_pending", 70016, text)
     del platform.directory.codes[code]
-    claims = platform.directory.person_claims()
     offline = "offline_access" in held.scope.split()
-    return _tokens(platform, call, _audience(platform, held.scope), claims, refresh=offline)
+    return _person(platform, call, held.scope, held.client_id, refresh=offline)
 
 
 def deviceauth(platform: Platform, call: Call, tenant: str) -> Answer:

@@ -1,18 +1,17 @@
 """What happens in an application, told to its data exports."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call
 from iotnb.sandbox.iotcentral.registry import Device
-from iotnb.sandbox.iotcentral.wire import Call, iso
-
-if TYPE_CHECKING:
-    from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.wire import iso
 
 Json = dict[str, Any]
 _CHANGES = frozenset({"PUT", "PATCH", "POST", "DELETE"})
 
 
-def head(app: "Application", device: Device, source: str, at: int) -> Json:
+def head(app: Application, device: Device, source: str, at: int) -> Json:
     """The members that every exported message about a device has."""
     return {
         "applicationId": app.id,
@@ -24,19 +23,19 @@ def head(app: "Application", device: Device, source: str, at: int) -> Json:
     }
 
 
-def lifecycle(app: "Application", device: Device, kind: str) -> None:
+def lifecycle(app: Application, device: Device, kind: str) -> None:
     """registered, deleted, provisioned, enabled, disabled, displayNameChanged, deviceTemplateChanged."""
     now = app.platform.now()
     app.pending.append((device, {**head(app, device, "deviceLifecycle", now), "messageType": kind}))
 
 
-def connectivity(app: "Application", device: Device, kind: str) -> None:
+def connectivity(app: Application, device: Device, kind: str) -> None:
     """connected, disconnected."""
     now = app.platform.now()
     app.pending.append((device, {**head(app, device, "deviceConnectivity", now), "messageType": kind}))
 
 
-def properties(app: "Application", device: Device, kind: str, component: str, values: Json) -> None:
+def properties(app: Application, device: Device, kind: str, component: str, values: Json) -> None:
     """cloudPropertyChange, devicePropertyDesiredChange, devicePropertyReportedChange."""
     place = {"component": component} if component else {}
     rows = [{"name": name, "value": value, **place} for name, value in values.items()]
@@ -44,7 +43,7 @@ def properties(app: "Application", device: Device, kind: str, component: str, va
     app.pending.append((device, message))
 
 
-def template_changed(app: "Application", template: str, kind: str) -> None:
+def template_changed(app: Application, template: str, kind: str) -> None:
     """created, updated, deleted: the life of a template."""
     message = {
         "applicationId": app.id,

@@ -6,7 +6,7 @@ from typing import Any
 from iotnb.sandbox.fleet import Operation
 from iotnb.sandbox.iotcentral.application import Application
 from iotnb.sandbox.iotcentral.models import FLEET
-from iotnb.sandbox.iotcentral.wire import iso
+from iotnb.sandbox.wire import iso
 
 Json = dict[str, Any]
 _MOST = 1_000  # devices of the fleet whose operations are shown as jobs

@@ -6,24 +6,16 @@ from typing import Any
 
 from iotnb.sandbox.iotcentral.access import reach
 from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call, check_match, listing, page_of
 from iotnb.sandbox.iotcentral.conditions import Condition, ConditionError, chosen, device_filter
 from iotnb.sandbox.iotcentral.devices import visible
 from iotnb.sandbox.iotcentral.members import Members
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.registry import Device
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
 from iotnb.sandbox.iotcentral.templates import filtered, ordered
 from iotnb.sandbox.iotcentral.twin import Twin
-from iotnb.sandbox.iotcentral.wire import (
-    Answer,
-    Call,
-    check_match,
-    invalid,
-    listing,
-    not_found,
-    page_of,
-    plain_etag,
-)
+from iotnb.sandbox.iotcentral.wire import Answer, invalid, not_found, plain_etag
 
 Json = dict[str, Any]
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,255}")

@@ -7,13 +7,15 @@ from typing import Any
 import msgspec
 
 from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call
 from iotnb.sandbox.iotcentral.dps import signed_keys
 from iotnb.sandbox.iotcentral.events import connectivity
 from iotnb.sandbox.iotcentral.keys import Signed
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.registry import Device
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Answer, Call, Refused, parse_time
+from iotnb.sandbox.iotcentral.wire import Answer, Refused
+from iotnb.sandbox.wire import parse_time
 
 Json = dict[str, Any]
 _LARGEST = 256 * 1024

@@ -6,13 +6,14 @@ from typing import Any
 from iotnb.sandbox.fleet import Operation
 from iotnb.sandbox.iotcentral import groups
 from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call, listing, page_of
 from iotnb.sandbox.iotcentral.devices import visible
 from iotnb.sandbox.iotcentral.fleetjobs import fleet_job, fleet_status, operations
 from iotnb.sandbox.iotcentral.jobwork import MEMBERS, advance, begin, plan, shown, statuses
 from iotnb.sandbox.iotcentral.members import Members
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Answer, Call, Refused, invalid, listing, not_found, page_of
+from iotnb.sandbox.iotcentral.wire import Answer, Refused, invalid, not_found
 
 Json = dict[str, Any]
 ID = re.compile(r"[a-zA-Z0-9_-]{1,255}")

@@ -8,7 +8,7 @@ from iotnb.sandbox.iotcentral.commands import execute
 from iotnb.sandbox.iotcentral.fleetjobs import progress
 from iotnb.sandbox.iotcentral.registry import Device
 from iotnb.sandbox.iotcentral.twin import Twin, character, is_cloud
-from iotnb.sandbox.iotcentral.wire import iso
+from iotnb.sandbox.wire import iso
 
 Json = dict[str, Any]
 MEMBERS = ("displayName", "description", "group", "batch", "cancellationThreshold", "data", "organizations")

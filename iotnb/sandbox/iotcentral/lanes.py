@@ -5,18 +5,16 @@ column for each telemetry. Values of the fleet are worked out when a column is a
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iotnb.sandbox.fleet.catalog import HOUR
 from iotnb.sandbox.fleet.noise import Times, smooth, stream, units
+from iotnb.sandbox.iotcentral.application import Application
 from iotnb.sandbox.iotcentral.dtdl import Part, types_of
 from iotnb.sandbox.iotcentral.registry import Device
-
-if TYPE_CHECKING:
-    from iotnb.sandbox.iotcentral.application import Application
 
 Json = dict[str, Any]
 Column = NDArray[Any]
@@ -65,7 +63,7 @@ class Lane(Protocol):
 class GroupLane:
     """A group of series of a device of the fleet."""
 
-    def __init__(self, app: "Application", device: Device, index: int, group: str) -> None:
+    def __init__(self, app: Application, device: Device, index: int, group: str) -> None:
         self.device = device
         self.component = group
         self._fleet = app.platform.fleet
@@ -137,7 +135,7 @@ class ListLane:
 class SimulatedLane:
     """What a simulated device sends from one component of its template: every value follows from the time."""
 
-    def __init__(self, app: "Application", device: Device, part: Part) -> None:
+    def __init__(self, app: Application, device: Device, part: Part) -> None:
         self.device = device
         self.component = part.name
         items = {n: item for n, item in part.telemetry.items() if "Event" not in types_of(item)}
@@ -230,7 +228,7 @@ def _composite(schema: Json, key: int, times: Times) -> Column:
     return _objects(([] if "Array" in kinds else {} for _ in range(times.size)), times.size)
 
 
-def lanes(app: "Application", device: Device) -> list[Lane]:
+def lanes(app: Application, device: Device) -> list[Lane]:
     """Everything that a device sends."""
     found: list[Lane] = []
     model = app.model(device.template)
@@ -247,7 +245,7 @@ def lanes(app: "Application", device: Device) -> list[Lane]:
     return found
 
 
-def _event_lane(app: "Application", device: Device, index: int, names: frozenset[str]) -> ListLane:
+def _event_lane(app: Application, device: Device, index: int, names: frozenset[str]) -> ListLane:
     fleet = app.platform.fleet
 
     def load(start: int, end: int) -> list[tuple[int, Json]]:
@@ -260,7 +258,7 @@ def _event_lane(app: "Application", device: Device, index: int, names: frozenset
     return ListLane(device, "", names, load, newest)
 
 
-def _stored_lanes(app: "Application", device: Device) -> Sequence[ListLane]:
+def _stored_lanes(app: Application, device: Device) -> Sequence[ListLane]:
     registry = app.registry
     components = registry.components(device)
 

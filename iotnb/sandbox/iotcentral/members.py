@@ -3,7 +3,8 @@
 from collections.abc import Set
 from typing import Any
 
-from iotnb.sandbox.iotcentral.wire import Call, invalid
+from iotnb.sandbox.iotcentral.call import Call
+from iotnb.sandbox.iotcentral.wire import invalid
 
 Json = dict[str, Any]
 

@@ -4,22 +4,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from iotnb.sandbox.iotcentral.access import ORG_ROLES, ROLES, reach
+from iotnb.sandbox.iotcentral.access import reach
 from iotnb.sandbox.iotcentral.application import YEAR, Application
+from iotnb.sandbox.iotcentral.call import Call, listing
 from iotnb.sandbox.iotcentral.members import Members
+from iotnb.sandbox.iotcentral.platform import Platform
+from iotnb.sandbox.iotcentral.roles import ORG_ROLES, ROLES
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import (
-    Answer,
-    Call,
-    Refused,
-    forbidden,
-    invalid,
-    iso,
-    listing,
-    not_found,
-    parse_time,
-)
+from iotnb.sandbox.iotcentral.wire import Answer, Refused, forbidden, invalid, not_found
+from iotnb.sandbox.wire import iso, parse_time
 
 Json = dict[str, Any]
 _TOKEN_ID = re.compile(r"[a-zA-Z0-9_-]{1,255}")

@@ -3,13 +3,14 @@
 from typing import Any
 
 from iotnb.sandbox.iotcentral import events
+from iotnb.sandbox.iotcentral.call import Call
 from iotnb.sandbox.iotcentral.devices import find
 from iotnb.sandbox.iotcentral.dtdl import Part, fits
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
 from iotnb.sandbox.iotcentral.telemetry import model_of, part_of
 from iotnb.sandbox.iotcentral.twin import Twin, is_cloud
-from iotnb.sandbox.iotcentral.wire import Answer, Call, invalid
+from iotnb.sandbox.iotcentral.wire import Answer, invalid
 
 Json = dict[str, Any]
 

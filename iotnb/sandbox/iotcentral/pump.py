@@ -11,10 +11,10 @@ from iotnb.sandbox.iotcentral.events import head
 from iotnb.sandbox.iotcentral.groups import fits
 from iotnb.sandbox.iotcentral.lanes import ListLane, lanes
 from iotnb.sandbox.iotcentral.outbox import Delivery
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.registry import Device
-from iotnb.sandbox.iotcentral.state import Platform
 from iotnb.sandbox.iotcentral.twin import Twin
-from iotnb.sandbox.iotcentral.wire import encode, iso
+from iotnb.sandbox.wire import encode, iso
 
 Json = dict[str, Any]
 _INVALID = {"code": "InvalidResponse", "message": "The webhook returned a 4xx status code."}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from iotnb.sandbox.fleet.noise import Times
 from iotnb.sandbox.iotcentral.aggregate import aggregate
 from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call
 from iotnb.sandbox.iotcentral.conditions import (
     Between,
     Both,
@@ -34,11 +35,12 @@ from iotnb.sandbox.iotcentral.devices import visible
 from iotnb.sandbox.iotcentral.dtdl import Model
 from iotnb.sandbox.iotcentral.lanes import Block, Lane, lanes
 from iotnb.sandbox.iotcentral.members import Members
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.querytext import Query, parse
 from iotnb.sandbox.iotcentral.registry import Device, oldest
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Answer, Call, bad_request, invalid, parse_duration, parse_time
+from iotnb.sandbox.iotcentral.wire import Answer, bad_request, invalid, parse_duration
+from iotnb.sandbox.wire import parse_time
 
 SYSTEM = ("$id", "$ts", "$provisioned", "$simulated")
 _OPS: dict[str, Callable[[Any, Any], Any]] = {

@@ -3,18 +3,17 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from iotnb.sandbox.fleet import DAY
 from iotnb.sandbox.fleet.catalog import BLOCK
+from iotnb.sandbox.iotcentral.estate import Estate
 from iotnb.sandbox.iotcentral.keys import own_key
 from iotnb.sandbox.iotcentral.models import FLEET
-from iotnb.sandbox.iotcentral.shelf import Shelf
-from iotnb.sandbox.iotcentral.wire import device_etag, encode
+from iotnb.sandbox.iotcentral.wire import device_etag
+from iotnb.sandbox.shelf import Shelf
 from iotnb.sandbox.store import Document, Match
-
-if TYPE_CHECKING:
-    from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.wire import encode
 
 Json = dict[str, Any]
 _FIRST = 10_000_000  # numbers of devices that users made; below: 1 + the fleet's number
@@ -53,7 +52,7 @@ class Device:
 class Registry:
     """Look-up, listing and changes of devices."""
 
-    def __init__(self, app: "Application") -> None:
+    def __init__(self, app: Estate) -> None:
         self.app = app
         self.shelf = Shelf(app.platform.store, f"{app.id}/devices")
         self._kind = f"message-{app.id}"

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from iotnb.sandbox.iotcentral.call import Call, listing
 from iotnb.sandbox.iotcentral.devices import find
 from iotnb.sandbox.iotcentral.members import Members
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.registry import Device
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Answer, Call, Refused, invalid, listing, not_found
+from iotnb.sandbox.iotcentral.wire import Answer, Refused, invalid, not_found
 
 Json = dict[str, Any]
 

@@ -3,21 +3,14 @@
 from typing import Any
 
 from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.iotcentral.call import Call, check_match, listing
 from iotnb.sandbox.iotcentral.jobs import ID, checked, members_of
 from iotnb.sandbox.iotcentral.jobwork import MEMBERS, advance, begin, shown
 from iotnb.sandbox.iotcentral.members import Members
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import (
-    Answer,
-    Call,
-    check_match,
-    invalid,
-    listing,
-    not_found,
-    parse_time,
-    plain_etag,
-)
+from iotnb.sandbox.iotcentral.wire import Answer, invalid, not_found, plain_etag
+from iotnb.sandbox.wire import parse_time
 
 Json = dict[str, Any]
 _SCHEDULED = frozenset({"id", "etag", "schedule", "enabled", *MEMBERS})

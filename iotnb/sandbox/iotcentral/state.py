@@ -1,29 +1,22 @@
 """The state of one running IoT Central sandbox: the world's parts, the switches, what is due when."""
 
-import asyncio
 import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from iotnb.sandbox.errors import SandboxError
 from iotnb.sandbox.iotcentral.wire import Refused
 from iotnb.sandbox.platform import BasePlatform, check_names
 from iotnb.sandbox.world import Service, World
 
-if TYPE_CHECKING:
-    from iotnb.sandbox.iotcentral.application import Applications
-    from iotnb.sandbox.iotcentral.entra import Directory
-    from iotnb.sandbox.iotcentral.outbox import Outbox
-
 DAY = 86_400_000
 SUBSCRIPTION = "4f0c8b1e-6d2a-4c57-9a3f-0e1b2c3d4e5f"
 TENANT = "8a1de2c0-37b5-4e0d-b6a4-5d9f1c7e2b30"
 GROUP = "IOTC"
 DEFAULT_APP = "plant-explorer"
-_TICK = 0.05  # seconds between two looks at what is due
 _EDITIONS = ("ga", "preview", "deprecated")
 
 
@@ -84,12 +77,8 @@ class Bucket:
         return 0.0
 
 
-class Platform(BasePlatform):
-    """Everything a handler needs; one per sandbox and platform."""
-
-    apps: "Applications"
-    directory: "Directory"
-    outbox: "Outbox"
+class State(BasePlatform):
+    """What everything in the platform stands on: the world's parts, switches, secrets, what is due."""
 
     def __init__(self, world: World, service: Service) -> None:
         super().__init__(world, service)
@@ -99,7 +88,6 @@ class Platform(BasePlatform):
         self.keep_secret()
         self._numbers = 0
         self._switches = (repr({}), Switches())
-        self._ticker: asyncio.Task[None] | None = None
         self.operations: dict[str, dict[str, Any]] = {}
         """Registrations with the provisioning service, by operation id."""
         self.registrations = Bucket(200 / 60, burst=200)
@@ -136,20 +124,6 @@ class Platform(BasePlatform):
         super().tick()
         for watch in tuple(self.watchers):
             watch(now)
-
-    def run(self) -> None:
-        """Start the background task on the server's loop, once."""
-        if self._ticker is None or self._ticker.done():
-            self.outbox.attach(asyncio.get_running_loop())
-            self._ticker = asyncio.ensure_future(self._tick_on())
-
-    async def _tick_on(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(_TICK)
-                self.tick()
-        finally:
-            self.outbox.close()
 
     def too_fast(self, wait: float) -> Refused:
         """429, with Retry-After if the switch says so."""

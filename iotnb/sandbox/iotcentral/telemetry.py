@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from iotnb.sandbox.iotcentral.call import Call, listing
 from iotnb.sandbox.iotcentral.devices import find
 from iotnb.sandbox.iotcentral.dtdl import Model, Part
 from iotnb.sandbox.iotcentral.lanes import lanes
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.registry import Device
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import Answer, Call, iso, listing, not_found
+from iotnb.sandbox.iotcentral.wire import Answer, not_found
+from iotnb.sandbox.wire import iso
 
 Json = dict[str, Any]
 

@@ -2,24 +2,14 @@
 
 from typing import Any
 
+from iotnb.sandbox.iotcentral.call import Call, check_match, listing, page_of
 from iotnb.sandbox.iotcentral.conditions import ConditionError, chosen, odata
 from iotnb.sandbox.iotcentral.dtdl import DTMI, read, types_of
 from iotnb.sandbox.iotcentral.events import template_changed
 from iotnb.sandbox.iotcentral.members import Members
+from iotnb.sandbox.iotcentral.platform import Platform
 from iotnb.sandbox.iotcentral.routes import Route
-from iotnb.sandbox.iotcentral.state import Platform
-from iotnb.sandbox.iotcentral.wire import (
-    Answer,
-    Call,
-    Refused,
-    bad_request,
-    check_match,
-    invalid,
-    listing,
-    not_found,
-    page_of,
-    template_etag,
-)
+from iotnb.sandbox.iotcentral.wire import Answer, Refused, bad_request, invalid, not_found, template_etag
 
 Json = dict[str, Any]
 _MEMBERS = frozenset({"@id", "@type", "displayName", "description", "capabilityModel", "@context"})

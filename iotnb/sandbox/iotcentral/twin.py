@@ -4,18 +4,16 @@ Nothing runs in the background: a written property carries the moment of its wri
 the device acknowledged it follows from that moment, the device's connection, and its character.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from iotnb.sandbox.fleet.noise import stream, unit
+from iotnb.sandbox.iotcentral.application import Application
 from iotnb.sandbox.iotcentral.dtdl import Model, Part, types_of
 from iotnb.sandbox.iotcentral.lanes import simulated
 from iotnb.sandbox.iotcentral.registry import Device
-from iotnb.sandbox.iotcentral.wire import iso
-
-if TYPE_CHECKING:
-    from iotnb.sandbox.iotcentral.application import Application
+from iotnb.sandbox.wire import iso
 
 Json = dict[str, Any]
 Character = Literal["accepts", "slow", "silent", "refuses"]
@@ -27,7 +25,7 @@ def is_cloud(item: Json) -> bool:
     return "Cloud" in types_of(item)
 
 
-def character(app: "Application", device: Device) -> Character:
+def character(app: Application, device: Device) -> Character:
     """How a device deals with wanted properties: most accept; some answer late, never, or with an error."""
     if device.fleet is None:
         return "accepts"
@@ -38,7 +36,7 @@ def character(app: "Application", device: Device) -> Character:
 class Twin:
     """The properties of one device as they stand now."""
 
-    def __init__(self, app: "Application", device: Device) -> None:
+    def __init__(self, app: Application, device: Device) -> None:
         self.app = app
         self.device = device
         self.model: Model | None = app.model(device.template)

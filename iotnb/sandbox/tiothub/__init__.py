@@ -7,16 +7,10 @@ from typing import Any
 
 from iotnb.sandbox.tiothub import commands, groups, lifecycle, provisioning
 from iotnb.sandbox.tiothub.app import App
-from iotnb.sandbox.tiothub.clients import FORM, SEEDED_IDS, Directory, urls
-from iotnb.sandbox.tiothub.devices import Projection
-from iotnb.sandbox.tiothub.messages import Messages
-from iotnb.sandbox.tiothub.notify import Notifier
-from iotnb.sandbox.tiothub.outbox import Outbox
-from iotnb.sandbox.tiothub.problems import Meter
-from iotnb.sandbox.tiothub.products import Products
+from iotnb.sandbox.tiothub.clients import FORM, SEEDED_IDS, urls
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.signing import RS256
-from iotnb.sandbox.tiothub.state import TENANT, Platform
-from iotnb.sandbox.tiothub.tree import Tree
+from iotnb.sandbox.tiothub.state import TENANT
 from iotnb.sandbox.world import Service, World
 
 __all__ = ["App", "create", "describe"]
@@ -29,14 +23,6 @@ def create(world: World, service: Service) -> App:
     """The ASGI application of one sandbox; client secrets are made here."""
     world.tokens.signer = RS256()
     platform = Platform(world, service)
-    platform.directory = Directory(platform)
-    platform.devices = Projection(platform)
-    platform.tree = Tree(platform)
-    platform.messages = Messages(platform)
-    platform.outbox = Outbox()
-    platform.notifier = Notifier(platform)
-    platform.products = Products(platform)
-    platform.meter = Meter()
     _resume(platform)
     world.on_reset.append(lambda: _reset(platform))
     return App(platform)

@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from iotnb.sandbox.platform import whole_body
-from iotnb.sandbox.tiothub import clients, cmo, dmo, token
-from iotnb.sandbox.tiothub.state import CMO, DMO, Platform
-from iotnb.sandbox.tiothub.wire import Answer, Call, Refused, encode
+from iotnb.sandbox.tiothub import clients, cmo, dmo, portal, token
+from iotnb.sandbox.tiothub.platform import Platform
+from iotnb.sandbox.tiothub.state import CMO, DMO
+from iotnb.sandbox.tiothub.wire import Answer, Call, Refused
+from iotnb.sandbox.wire import encode, headers_of, raw_path, respond
 from iotnb.sandbox.world import Receive, Scope, Send
 
 _TOKEN = re.compile(
@@ -63,7 +65,7 @@ class App:
         if form is not None and form["rest"]:
             return Answer(body={"deliveries": [one.shown() for one in platform.outbox.log]})
         if form is not None:
-            return clients.form(platform, call)
+            return portal.form(platform, call)
         raise Refused(404, {"error": "Not Found", "message": f"no such path: {call.path}"})
 
     def _token(self, call: Call, found: "re.Match[str]") -> Answer:
@@ -109,12 +111,11 @@ def _segments(rest: str) -> tuple[str, ...]:
 
 
 def _call(scope: Scope, body: bytes) -> Call:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    headers = headers_of(scope)
     host = headers.get("host", "localhost")
     return Call(
         method=scope["method"].upper(),
-        path=raw.decode("latin-1").partition("?")[0],
+        path=raw_path(scope),
         raw_query=scope.get("query_string", b"").decode("latin-1"),
         headers=headers,
         body=body,
@@ -140,8 +141,5 @@ async def _send(platform: Platform, call: Call, answer: Answer, send: Send, *, f
         headers |= dmo.headers(platform, call, answer.rsc, failed=failed)
     if body:
         headers["Content-Type"] = answer.content_type
-    headers["Content-Length"] = str(len(body))
-    pairs = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
     with contextlib.suppress(ConnectionError):
-        await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else body})
+        await respond(send, answer.status, body, headers.items(), head=call.method == "HEAD")

@@ -6,9 +6,9 @@ from iotnb.sandbox.tiothub import groups, provisioning
 from iotnb.sandbox.tiothub.create import FIXED, check_types
 from iotnb.sandbox.tiothub.names import shorten
 from iotnb.sandbox.tiothub.notify import CHILD_DELETED, DELETED, UPDATED
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.retrieve import Target, document, present
 from iotnb.sandbox.tiothub.rights import need
-from iotnb.sandbox.tiothub.state import Platform
 from iotnb.sandbox.tiothub.tree import ROOT, Resource
 from iotnb.sandbox.tiothub.wire import Answer, Call, debug
 
@@ -86,7 +86,7 @@ def delete(platform: Platform, call: Call, target: Target) -> Answer:
     if resource.ty == 14:
         provisioning.remove_device(platform, resource)
     else:
-        platform.tree.remove(resource)
+        platform.remove(resource)
     if resource.ty == 2:
         groups.forget_application(platform, resource)
     elif resource.key in ("dtiot:devGr", "m2m:nod"):

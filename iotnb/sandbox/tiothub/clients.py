@@ -1,20 +1,12 @@
-"""Application accesses: client ids, secrets, permissions, and a stand-in for the portal's form.
-
-The form is no part of the platform: `POST /application-access` does what a person does in the portal under
-Application access management.
-"""
+"""Application accesses: client ids, secrets and permissions."""
 
 import hmac
-import re
 import secrets
 import uuid
-from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from iotnb.sandbox.tiothub.state import CMO, DMO, REALM, TENANT, Platform
-from iotnb.sandbox.tiothub.wire import Answer, Call, Client, Refused
+from iotnb.sandbox.tiothub.state import CMO, DMO, REALM, TENANT, State
+from iotnb.sandbox.tiothub.wire import Client
 
 PERMISSIONS = (f"ro%{CMO}", f"rw%{CMO}", f"ro%{DMO}", f"rw%{DMO}")
 TUTORIAL_ID = "5722e237-c93a-4bff-a3bd-8c3f4a385ab3"
@@ -28,14 +20,13 @@ _SEEDED = (
 )
 SEEDED_IDS = {name: client_id for client_id, name, _ in _SEEDED}
 """The accesses that every run has, by name."""
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 FORM = "application-access"
 
 
 class Directory:
     """The accesses by client id; those that every run has keep their secrets through a reset."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: State) -> None:
         self.platform = platform
         self.seeded = {
             name: (client_id, platform.world.issue(secrets.token_urlsafe(24), f"tiothub: secret of {name}"))
@@ -84,42 +75,3 @@ def urls(origin: str) -> dict[str, str]:
         "dmo_url": f"{origin}/api-gw/{DMO}/v3/{TENANT}",
         "cmo_url": f"{origin}/api-gw/{CMO}/v5/{TENANT}",
     }
-
-
-def form(platform: Platform, call: Call) -> Answer:
-    """GET lists the accesses without secrets, POST adds one: name, email, permissions (default all)."""
-    page = call.headers.get("origin")
-    if page is not None and page.partition("://")[2] != call.headers.get("host"):
-        raise Refused(403, {"error": f"not for pages of {page}"})
-    by_method: dict[str, Callable[[Platform, Call], Answer]] = {"GET": _list, "POST": _add}
-    if call.method not in by_method:
-        raise Refused(405, {"error": "write GET or POST"}, headers={"Allow": "GET, POST"})
-    return by_method[call.method](platform, call)
-
-
-def _list(platform: Platform, _call: Call) -> Answer:
-    found = [
-        {"name": one.name, "client_id": one.id, "permissions": sorted(one.permissions)}
-        for one in platform.directory.all()
-    ]
-    return Answer(body={"applications": found})
-
-
-def _add(platform: Platform, call: Call) -> Answer:
-    try:
-        body = msgspec.json.decode(call.body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise Refused(400, {"error": f"the body must be a JSON object: {error}"}) from None
-    name, email = body.get("name"), body.get("email")
-    if not isinstance(name, str) or not name.strip():
-        raise Refused(400, {"error": "name: the application's nickname is needed"})
-    if not isinstance(email, str) or not _EMAIL.fullmatch(email):
-        raise Refused(400, {"error": "email: the address of the person responsible is needed"})
-    permissions = body.get("permissions", list(PERMISSIONS))
-    if not isinstance(permissions, list) or not permissions or not set(permissions) <= set(PERMISSIONS):
-        raise Refused(400, {"error": f"permissions: some of {', '.join(PERMISSIONS)}"})
-    client_id, secret = platform.directory.add(name.strip(), email, permissions)
-    made = {"name": name.strip(), "client_id": client_id, "client_secret": secret}
-    return Answer(
-        status=201, body={**made, "permissions": permissions, "tenant": TENANT, **urls(call.origin)}
-    )

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from iotnb.sandbox.tiothub import lifecycle
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.problems import correlation, problem, problem_body
 from iotnb.sandbox.tiothub.sims import Connection
-from iotnb.sandbox.tiothub.state import CMO, TENANT, Platform
+from iotnb.sandbox.tiothub.state import CMO, TENANT
 from iotnb.sandbox.tiothub.wire import Answer, Call
 
 SLOW_BACKEND = "1NCE"

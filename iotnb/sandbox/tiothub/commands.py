@@ -11,7 +11,7 @@ from typing import Any
 from iotnb.sandbox.fleet import OperationKind, Outcome
 from iotnb.sandbox.store import Match
 from iotnb.sandbox.tiothub import talk
-from iotnb.sandbox.tiothub.state import Platform
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.tree import QUEUED, STORES, Resource
 
 _FLEET_BOXES = 1 << 33
@@ -88,7 +88,7 @@ def _answer(platform: Platform, queue_ri: str, index: int, command: Any, failure
     received = sibling(platform, container, "received-msg") if container is not None else None
     if received is None:
         return
-    content, info = talk.reply(platform, index, command, at, failure)
+    content, info = talk.reply(platform.devices, index, command, at, failure)
     message = platform.messages.add(received, content, creator="CNI-IPE", info=info, at=at)
     platform.notifier.created(received, "m2m:cin", message)
 

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from iotnb.sandbox.tiothub import commands, groups, provisioning
 from iotnb.sandbox.tiothub.devices import NAME
 from iotnb.sandbox.tiothub.names import TYPE_OF, shorten
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.retrieve import Target, document, present
 from iotnb.sandbox.tiothub.rights import need
-from iotnb.sandbox.tiothub.state import Platform
 from iotnb.sandbox.tiothub.tree import ADAPTER, CONNECTIVITY, GROUPS, PROVISIONING, ROOT, Resource
 from iotnb.sandbox.tiothub.wire import Answer, Call, debug
 
@@ -210,6 +210,7 @@ def _subscription(platform: Platform, call: Call, parent: Resource, rn: str, bod
         raise debug(4000, "cannot find mandatory attribute in request: nu (a list of addresses)")
     check_types("m2m:sub", body)
     attributes = {name: value for name, value in body.items() if name not in FIXED and name != "rn"}
+    platform.notifier.report()  # what came before is not the new subscription's
     made = _added(platform, call, "m2m:sub", parent, rn, attributes)
     if platform.switches.strict:
         return _verified(platform, call, made)
@@ -220,7 +221,7 @@ async def _verified(platform: Platform, call: Call, made: Resource) -> Answer:
     try:
         await platform.notifier.verify(made, call.originator)
     except BaseException:
-        platform.tree.remove(made)
+        platform.remove(made)
         raise
     return answered(platform, call, made)
 

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from iotnb.sandbox.fleet import Device
-from iotnb.sandbox.tiothub.state import Platform
+from iotnb.sandbox.tiothub.state import State
 
 LWM2M, UDP, NEUL, HTTP, LORAWAN = "SCS-LwM2M", "SCS-UDP", "SCS-NEUL", "SCS-HTTP", "LORIOT-LoRaWAN"
 PROFILES = (LWM2M, UDP, NEUL, HTTP, LORAWAN)
@@ -51,7 +51,7 @@ def profile_of(i: int) -> str:
 class Projection:
     """What the device management side says about fleet device i; times are milliseconds."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: State) -> None:
         self.platform = platform
 
     def _device(self, i: int) -> Device:

@@ -4,11 +4,13 @@ from collections.abc import Awaitable
 
 from iotnb.sandbox.tiothub.change import delete, update
 from iotnb.sandbox.tiothub.create import create
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.retrieve import Target, retrieve
 from iotnb.sandbox.tiothub.rights import check_origin, check_release, need
-from iotnb.sandbox.tiothub.state import DMO, Platform
+from iotnb.sandbox.tiothub.state import DMO
 from iotnb.sandbox.tiothub.tree import ROOT, Resource
-from iotnb.sandbox.tiothub.wire import Answer, Call, Refused, basic_time, debug, iso_time, not_allowed
+from iotnb.sandbox.tiothub.wire import Answer, Call, Refused, basic_time, debug, not_allowed
+from iotnb.sandbox.wire import iso
 
 _TENANTS = (ROOT, f"id-{ROOT}")
 _LATEST, _OLDEST, _FANOUT = ("la", "latest"), ("ol", "oldest"), ("fopt", "fanOutPoint")
@@ -51,7 +53,7 @@ def headers(platform: Platform, call: Call, rsc: int | None, *, failed: bool) ->
     if switches.strict:
         out["X-M2M-OT"] = basic_time(platform.now())
     elif switches.edition == "2026":
-        out["X-M2M-OT"] = iso_time(platform.now())
+        out["X-M2M-OT"] = iso(platform.now())
         out["X-Service-Responder"] = DMO
     return out
 

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from iotnb.sandbox.tiothub.notify import CHILD_CREATED, ROUTE, listed
-from iotnb.sandbox.tiothub.state import Platform
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.tree import COMMUNICATION, CONNECTIVITY, GROUPS, ROOT, Resource
 from iotnb.sandbox.tiothub.wire import debug
 
@@ -53,7 +53,7 @@ def route(platform: Platform) -> None:
     for one in present:
         key = (one.pi, one.rn)
         if key not in wanted or wanted[key][1]["nu"] != one.attributes.get("nu"):
-            platform.tree.remove(one)
+            platform.remove(one)
         else:
             del wanted[key]
     for (_, rn), (store, attributes, creator) in wanted.items():
@@ -92,7 +92,7 @@ def forget_application(platform: Platform, application: Resource) -> None:
     names = {application.rn, application.ri, f"{ROOT}/{application.rn}"}
     for group in [one for one in platform.tree.held.values() if one.key == "dtiot:devGr"]:
         if group.rn == application.rn and group.creator == application.creator:
-            platform.tree.remove(group)
+            platform.remove(group)
         elif names & set(group.attributes.get("aes") or []):
             left = [one for one in group.attributes["aes"] if one not in names]
             platform.tree.change(group, {"aes": left})

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iotnb.sandbox.fleet import Series
-from iotnb.sandbox.tiothub.state import Platform
+from iotnb.sandbox.tiothub.state import State
 from iotnb.sandbox.tiothub.wire import basic_time
 
 Times = npt.NDArray[np.int64]
@@ -87,7 +87,7 @@ class Samples:
 
     def __init__(
         self,
-        platform: Platform,
+        platform: State,
         *,
         code: int,
         index: int,

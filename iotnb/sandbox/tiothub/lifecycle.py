@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.problems import correlation, problem
 from iotnb.sandbox.tiothub.sims import ASYNCHRONOUS, Connection
-from iotnb.sandbox.tiothub.state import CMO, TENANT, Platform
-from iotnb.sandbox.tiothub.wire import Answer, Call, iso_time
+from iotnb.sandbox.tiothub.state import CMO, TENANT
+from iotnb.sandbox.tiothub.wire import Answer, Call
+from iotnb.sandbox.wire import iso
 
 _PATCH, _PROPERTY = "application/json-patch+json", "application/json-patch-query+json"
 _STATUSES = ("ACTIVE", "INACTIVE")
@@ -64,7 +66,7 @@ def _status(
 
 def apply(platform: Platform, connection: Connection, value: str, at: int) -> None:
     """Give a SIM its new status."""
-    stamp = iso_time(at)
+    stamp = iso(at)
     changes = {"status": value, "updated": stamp}
     if value == "ACTIVE":
         changes["activated"] = stamp

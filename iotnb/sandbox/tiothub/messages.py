@@ -11,6 +11,7 @@ import numpy as np
 from iotnb.sandbox.fleet import HOUR
 from iotnb.sandbox.store import Document, Match
 from iotnb.sandbox.tiothub import talk
+from iotnb.sandbox.tiothub.devices import Projection
 from iotnb.sandbox.tiothub.lanes import (
     Lane,
     Listed,
@@ -21,8 +22,8 @@ from iotnb.sandbox.tiothub.lanes import (
     ri_of_name,
     time_of,
 )
-from iotnb.sandbox.tiothub.state import Platform
-from iotnb.sandbox.tiothub.tree import DELIVERED, QUEUED, RECEIVED, SENT, Resource
+from iotnb.sandbox.tiothub.state import State
+from iotnb.sandbox.tiothub.tree import DELIVERED, QUEUED, RECEIVED, SENT, Resource, Tree
 
 _FLEET_BOXES = 1 << 33
 _SLACK = 400  # fewer messages than a container may hold: it is emptied an hour at a time
@@ -62,8 +63,9 @@ class Selection:
 class Messages:
     """Reads, adds and removes messages."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: State, devices: Projection, tree: Tree) -> None:
         self.platform = platform
+        self.devices, self.tree = devices, tree
         self._cutoff = lru_cache(maxsize=4096)(self._find_cutoff)
         self.load()
 
@@ -120,7 +122,7 @@ class Messages:
         if stored is not None:
             one = self.platform.store.get("cin", int(stored[1], 16))
             parent = one.json()["pi"] if one is not None else ""
-            container = self.platform.tree.by_ri(str(parent))
+            container = self.tree.by_ri(str(parent))
             return (container, one.body.decode()) if one is not None and container is not None else None
         if not _FLEET_MESSAGE.fullmatch(ri):
             return None
@@ -132,7 +134,7 @@ class Messages:
         code, index = int(ri[9], 16), int(ri[10:16], 16)
         if code not in (RECEIVED, DELIVERED, QUEUED, SENT) or index >= len(self.platform.fleet):
             return None
-        return self.platform.tree.by_ri(self.platform.tree.fleet_resource(code, index).ri)
+        return self.tree.by_ri(self.tree.fleet_resource(code, index).ri)
 
     def _fleet_message(self, container: Resource, ri: str) -> str | None:
         at = time_of(ri)
@@ -151,7 +153,7 @@ class Messages:
         fleet = self.platform.fleet
         start = max(start, self._cleared.get(box, 0))
         if code in (QUEUED, SENT):
-            return [Listed(self._left(box, talk.history(self.platform, index, code, parent, start, end)))]
+            return [Listed(self._left(box, talk.history(self.devices, index, code, parent, start, end)))]
         start = max(start, self._cutoff(index, fleet.clock.now() // HOUR, self.platform.switches.retention))
         if code != RECEIVED and index % 10:  # only the gateways have an application of their own
             return []
@@ -171,7 +173,7 @@ class Messages:
             )
         lanes.append(Listed(self._left(box, talk.events(self.platform, index, code, parent, start, end))))
         if code == RECEIVED:
-            replies = talk.history(self.platform, index, code, parent, start, end)
+            replies = talk.history(self.devices, index, code, parent, start, end)
             lanes.append(Listed(self._left(box, replies)))
         return lanes
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
-from iotnb.sandbox.tiothub.outbox import Delivery
-from iotnb.sandbox.tiothub.state import Platform
-from iotnb.sandbox.tiothub.tree import ROOT, Resource
-from iotnb.sandbox.tiothub.wire import debug, encode
+from iotnb.sandbox.tiothub.messages import Messages
+from iotnb.sandbox.tiothub.outbox import Delivery, Outbox
+from iotnb.sandbox.tiothub.state import State
+from iotnb.sandbox.tiothub.tree import ROOT, Resource, Tree
+from iotnb.sandbox.tiothub.wire import debug
 from iotnb.sandbox.webhook import on_this_machine
+from iotnb.sandbox.wire import encode
 
 UPDATED, DELETED, CHILD_CREATED, CHILD_DELETED = 1, 2, 3, 4
 ROUTE = "d2c-route"
@@ -24,8 +26,9 @@ _MOST_PENDING = 1_000
 class Notifier:
     """Finds the subscriptions that an event concerns and sends what they ask for."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: State, tree: Tree, messages: Messages, outbox: Outbox) -> None:
         self.platform = platform
+        self.tree, self.messages, self.outbox = tree, messages, outbox
         self.forget()
 
     def forget(self) -> None:
@@ -35,7 +38,7 @@ class Notifier:
 
     def subscriptions(self, about: Resource) -> Iterator[Resource]:
         """The subscriptions below a resource."""
-        for one in list(self.platform.tree.children(about)):
+        for one in list(self.tree.children(about)):
             if isinstance(one, Resource) and one.ty == 23:
                 yield one
 
@@ -94,7 +97,7 @@ class Notifier:
 
     def application(self, name: str) -> Resource | None:
         """An application by name, id or `aei`."""
-        tree = self.platform.tree
+        tree = self.tree
         found = tree.child(tree.root, name) or tree.by_ri(name)
         if found is not None:
             return found if found.ty == 2 else None
@@ -129,7 +132,7 @@ class Notifier:
     ) -> None:
         switches = self.platform.switches
         done = partial(self._delivered, subscription, message)
-        self.platform.outbox.post(
+        self.outbox.post(
             Delivery(
                 url=address,
                 headers=self._headers(subscription),
@@ -157,20 +160,20 @@ class Notifier:
         del waiting[:-_MOST_PENDING]
 
     def _keep_copy(self, subscription: Resource, message: dict[str, Any]) -> None:
-        tree = self.platform.tree
+        tree = self.tree
         received = tree.parent(subscription)
         line = tree.parent(received) if received is not None else None
         delivered = tree.child(line, "sent-received-msg") if line is not None else None
         if delivered is not None and delivered.box is not None:
             info, creator = str(message.get("cnf", "")), str(message.get("cr", ""))
-            copy = self.platform.messages.add(delivered, message["con"], creator=creator, info=info)
+            copy = self.messages.add(delivered, message["con"], creator=creator, info=info)
             self.created(delivered, "m2m:cin", copy)
 
     def try_pending(self) -> None:
         """Send again what waits."""
         for ri, waiting in list(self._pending.items()):
             del self._pending[ri]
-            subscription = self.platform.tree.by_ri(ri)
+            subscription = self.tree.by_ri(ri)
             for held in waiting if subscription is not None else []:
                 if subscription is not None:
                     self._send(subscription, *held, None)
@@ -183,13 +186,13 @@ class Notifier:
         self._reported = now
         if now <= since:
             return
-        tree = self.platform.tree
+        tree = self.tree
         watched = {one.pi for one in tree.held.values() if one.ty == 23}
         for ri in watched:
             container = tree.by_ri(ri)
             if container is None or container.box is None:
                 continue
-            found = self.platform.messages.select(container, since + 1, now + 1)
+            found = self.messages.select(container, since + 1, now + 1)
             for text in found.render(max(0, len(found) - _MOST_AT_ONCE), len(found)):
                 body = msgspec.json.decode(text, type=dict[str, Any])
                 if body["ri"][8] == "a":  # users' messages were sent when they came
@@ -204,7 +207,7 @@ class Notifier:
             answered: asyncio.Future[Delivery] = loop.create_future()
             sign = {"m2m:sgn": {"vrq": True, "sur": _id(subscription), "cr": origin}}
             headers = self._headers(subscription)
-            self.platform.outbox.post(
+            self.outbox.post(
                 Delivery(
                     url=address,
                     headers=headers,

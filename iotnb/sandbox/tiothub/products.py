@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iotnb.sandbox.tiothub import sims
+from iotnb.sandbox.tiothub.devices import Projection
 from iotnb.sandbox.tiothub.sims import Connection
-from iotnb.sandbox.tiothub.state import CMO, TENANT, Platform
-from iotnb.sandbox.tiothub.wire import iso_time
+from iotnb.sandbox.tiothub.state import CMO, TENANT, State
+from iotnb.sandbox.wire import iso
 
 _PARTS = ("simCard", "dataConnectivity", "usageVolume-data", "terminal")
 _LOWER_CASE = ("TMSP", "1NCE", "AIRLINQ")  # backends that write system, iccid, imsi ...
@@ -21,8 +22,9 @@ Found = tuple[Connection, str]
 class Products:
     """Finds products and renders them; `base` is the URL in front of the API's name."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: State, devices: Projection) -> None:
         self.platform = platform
+        self.devices = devices
         self.load()
 
     def load(self) -> None:
@@ -37,7 +39,7 @@ class Products:
 
     def _learn(self) -> None:
         if not self._by_id:
-            self._by_id = {one.id: one for one in sims.every(self.platform)}
+            self._by_id = {one.id: one for one in sims.every(self.devices)}
             self._by_number = {one.number: one for one in self._by_id.values()}
 
     def find(self, product_id: str) -> Found | None:
@@ -128,7 +130,7 @@ class Products:
     def _start(self, connection: Connection) -> str:
         if connection.printed:
             return "2023-05-18T00:00:00.000Z" if connection.satellite else "2020-04-01T20:00:00.000Z"
-        return iso_time(self._added(connection) // _DAY * _DAY)
+        return iso(self._added(connection) // _DAY * _DAY)
 
     def _added(self, connection: Connection) -> int:
         if connection.device is None:
@@ -158,8 +160,8 @@ class Products:
 
     def _sim_card(self, connection: Connection, state: dict[str, Any]) -> dict[str, str]:
         added = self._added(connection)
-        first = iso_time(added + _DAY)
-        dates = _PRINTED_DATES if connection.printed else (first, iso_time(added), first)
+        first = iso(added + _DAY)
+        dates = _PRINTED_DATES if connection.printed else (first, iso(added), first)
         activated, since = dates[0] if connection.inner_status == "ACTIVE" else "", dates[1]
         pairs = {
             "dateActivated": state.get("activated", activated),
@@ -179,7 +181,7 @@ class Products:
 
     def _terminal(self, connection: Connection) -> dict[str, str]:
         known = connection.printed
-        sync = "2023-05-18T15:56:51.000Z" if known else iso_time(self.platform.now() // _DAY * _DAY)
+        sync = "2023-05-18T15:56:51.000Z" if known else iso(self.platform.now() // _DAY * _DAY)
         return {
             "serialNumber": connection.number,
             "name": f"LW01-Media_Mobil-{connection.number}" if known else f"Buoy {connection.number}",
@@ -220,7 +222,7 @@ class Products:
         month = datetime(today.year, today.month, 1, tzinfo=UTC)
         start = int(month.timestamp()) * 1000
         messages = sum(self._sent(connection.device, start, now)) if connection.device is not None else 0
-        return round(messages * _KB_PER_MESSAGE, 6), iso_time(start), iso_time(now)
+        return round(messages * _KB_PER_MESSAGE, 6), iso(start), iso(now)
 
     def _sent(self, device: int, start: int, end: int) -> Iterator[int]:
         fleet = self.platform.fleet

@@ -8,7 +8,7 @@ from typing import Any
 from iotnb.sandbox.tiothub.devices import NAME, PROFILES, network_id_fits
 from iotnb.sandbox.tiothub.groups import route
 from iotnb.sandbox.tiothub.names import shorten
-from iotnb.sandbox.tiothub.state import Platform
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.tree import COMMUNICATION, GROUPS, PROVISIONING, STORES, Lazy, Resource
 from iotnb.sandbox.tiothub.wire import debug
 
@@ -168,5 +168,5 @@ def _remove(platform: Platform, item: dict[str, Any]) -> None:
 def remove_device(platform: Platform, node: Resource) -> list[Resource]:
     """A node and everything that belongs to it, its messages too; gives what went."""
     line = platform.tree.find((COMMUNICATION, node.rn))
-    went = platform.tree.remove(line) if line is not None else []
-    return [*went, *platform.tree.remove(node)]
+    went = platform.remove(line) if line is not None else []
+    return [*went, *platform.remove(node)]

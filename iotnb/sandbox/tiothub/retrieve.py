@@ -8,8 +8,8 @@ import msgspec
 
 from iotnb.sandbox.tiothub.messages import Selection
 from iotnb.sandbox.tiothub.names import lengthen
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.rights import visible
-from iotnb.sandbox.tiothub.state import Platform
 from iotnb.sandbox.tiothub.tree import ROOT, STORES, Lazy, Resource
 from iotnb.sandbox.tiothub.wanted import Wanted, wanted_of
 from iotnb.sandbox.tiothub.wire import Answer, Call, basic_time, debug

@@ -4,7 +4,7 @@ Without strictness any origin `C...` reads and writes everything. A standard ser
 its own resources and the shared ones, but not those of other applications.
 """
 
-from iotnb.sandbox.tiothub.state import Platform
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.tree import ROOT, Resource
 from iotnb.sandbox.tiothub.wire import Call, debug
 

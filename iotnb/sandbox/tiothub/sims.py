@@ -6,8 +6,8 @@ Which SIM belongs to which device follows from `devices`; here it gets a backend
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from iotnb.sandbox.tiothub.devices import luhn
-from iotnb.sandbox.tiothub.state import Platform
+from iotnb.sandbox.tiothub.devices import Projection, luhn
+from iotnb.sandbox.tiothub.state import State
 
 CELLULAR, SATELLITE = "CELLULAR", "SATELLITE"
 TERRESTRIAL = ("TMSP", "JASPER", "1NCE", "TMUS", "IOTA", "AIRLINQ", "STC", "TURKCELL")
@@ -85,11 +85,12 @@ def backend_of(i: int) -> str:
     return TERRESTRIAL[(place + i // 10) % len(TERRESTRIAL)]
 
 
-def of_device(platform: Platform, i: int) -> Connection:
+def of_device(devices: Projection, i: int) -> Connection:
     """The SIM of a fleet device."""
-    device, backend = platform.fleet[i], backend_of(i)
-    never = platform.fleet.links.never(i)
-    imei = "" if never else platform.devices.sim_imei(i)
+    fleet = devices.platform.fleet
+    device, backend = fleet[i], backend_of(i)
+    never = fleet.links.never(i)
+    imei = "" if never else devices.sim_imei(i)
     if imei and backend == "JASPER":
         imei = imei[:14] + "01"  # with the software version in place of the check digit
     inactive = i % 20 == 2  # and yet it talks
@@ -106,7 +107,7 @@ def of_device(platform: Platform, i: int) -> Connection:
     )
 
 
-def spares(platform: Platform) -> Iterator[Connection]:
+def spares(platform: State) -> Iterator[Connection]:
     """SIMs in no device, and satellite terminals."""
     for n in range(3 + len(platform.fleet) // 20):
         digits = "8949021100" + f"{n * 7_919 + 1_000_003:0{9 if n % 2 else 8}d}"
@@ -124,10 +125,10 @@ def spares(platform: Platform) -> Iterator[Connection]:
         yield Connection(backend="GALAXY1", number=f"{41020 + 7 * n}", offer="Galaxy Messaging 10")
 
 
-def every(platform: Platform) -> Iterator[Connection]:
+def every(devices: Projection) -> Iterator[Connection]:
     """All connections in the order of lists."""
     yield from PRINTED
-    for i in range(len(platform.fleet)):
-        if platform.devices.sim_known(i):
-            yield of_device(platform, i)
-    yield from spares(platform)
+    for i in range(len(devices.platform.fleet)):
+        if devices.sim_known(i):
+            yield of_device(devices, i)
+    yield from spares(devices.platform)

@@ -1,22 +1,12 @@
-"""The state of one running T IoT Hub sandbox: the world's parts, the switches, what is due when."""
+"""The state of one running T IoT Hub sandbox: the world's parts and the switches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from iotnb.sandbox.errors import SandboxError
 from iotnb.sandbox.platform import BasePlatform, check_names
 from iotnb.sandbox.world import Service, World
-
-if TYPE_CHECKING:
-    from iotnb.sandbox.tiothub.clients import Directory
-    from iotnb.sandbox.tiothub.devices import Projection
-    from iotnb.sandbox.tiothub.messages import Messages
-    from iotnb.sandbox.tiothub.notify import Notifier
-    from iotnb.sandbox.tiothub.outbox import Outbox
-    from iotnb.sandbox.tiothub.problems import Meter
-    from iotnb.sandbox.tiothub.products import Products
-    from iotnb.sandbox.tiothub.tree import Tree
 
 TENANT = "eos"
 REALM = "iothub"
@@ -81,17 +71,8 @@ class Switches:
         return "3" if self.edition == "2023" or self.strict else "4"
 
 
-class Platform(BasePlatform):
-    """Everything a handler needs; one per sandbox and platform."""
-
-    directory: "Directory"
-    devices: "Projection"
-    tree: "Tree"
-    messages: "Messages"
-    notifier: "Notifier"
-    outbox: "Outbox"
-    products: "Products"
-    meter: "Meter"
+class State(BasePlatform):
+    """What everything in the platform stands on: the world's parts and the switches."""
 
     def __init__(self, world: World, service: Service) -> None:
         super().__init__(world, service)

@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 from iotnb.sandbox.fleet import Event, Operation
-from iotnb.sandbox.tiothub.devices import LWM2M, profile_of
+from iotnb.sandbox.tiothub.devices import LWM2M, Projection, profile_of
 from iotnb.sandbox.tiothub.lanes import Message, message, message_ri
-from iotnb.sandbox.tiothub.state import Platform
+from iotnb.sandbox.tiothub.state import State
 from iotnb.sandbox.tiothub.tree import QUEUED, RECEIVED, SENT
 
 _EVENT, _REPLY, _COMMAND = 0x40, 0x60, 0x80
@@ -29,18 +29,18 @@ def command_text(i: int, one: Operation) -> tuple[str | dict[str, Any], str]:
     return "GET /3\n", ""
 
 
-def reply(platform: Platform, i: int, command: Any, at: int, failure: str) -> tuple[Any, str]:
+def reply(devices: Projection, i: int, command: Any, at: int, failure: str) -> tuple[Any, str]:
     """`con` and `cnf` of a device's answer; `failure` empty means that all went well."""
     if profile_of(i) != LWM2M:
         return {"result": failure or "ok"}, _JSON
     if failure:
         return f"5.00 {failure}", _TEXT
     if isinstance(command, str) and _GET_3.fullmatch(command):
-        return platform.devices.read_object_3(i, at), _JSON
+        return devices.read_object_3(i, at), _JSON
     return "2.04 Changed", _TEXT
 
 
-def events(platform: Platform, i: int, code: int, parent: str, start: int, end: int) -> list[Message]:
+def events(platform: State, i: int, code: int, parent: str, start: int, end: int) -> list[Message]:
     """The device's events in [start, end) as text messages; every fourth device event cannot be decoded."""
     out = []
     for one in platform.fleet.events(i, start, end):
@@ -50,7 +50,7 @@ def events(platform: Platform, i: int, code: int, parent: str, start: int, end: 
     return out
 
 
-def _event(platform: Platform, i: int, one: Event) -> tuple[str, str]:
+def _event(platform: State, i: int, one: Event) -> tuple[str, str]:
     turn = (one.key // 16 + i) % (2 * _BROKEN_EVERY)
     if platform.switches.broken_messages and turn == 0:
         return '{"reported":{"event":"' + one.type, _JSON  # the rest was lost on the way
@@ -61,9 +61,9 @@ def _event(platform: Platform, i: int, one: Event) -> tuple[str, str]:
     return one.text, _TEXT
 
 
-def history(platform: Platform, i: int, code: int, parent: str, start: int, end: int) -> list[Message]:
+def history(devices: Projection, i: int, code: int, parent: str, start: int, end: int) -> list[Message]:
     """Commands of the past: queued or sent ones, or in received-msg the answers to them."""
-    fleet, now = platform.fleet, platform.now()
+    fleet, now = devices.platform.fleet, devices.platform.now()
     out: list[Message] = []
     for one in fleet.operations(i, fleet.start, now + 1):
         started = one.started is not None and one.started <= now
@@ -79,7 +79,7 @@ def history(platform: Platform, i: int, code: int, parent: str, start: int, end:
         if start <= at < end:
             content, info = command_text(i, one)
             if code == RECEIVED:
-                content, info = reply(platform, i, content, at, one.failure if one.failed else "")
+                content, info = reply(devices, i, content, at, one.failure if one.failed else "")
             ri = message_ri(at, code, i, lane)
             creator = "CNI-IPE" if code == RECEIVED else "CFleetDashboard"
             text = message(at=at, ri=ri, parent=parent, content=content, info=info, creator=creator)

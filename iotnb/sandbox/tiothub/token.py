@@ -6,8 +6,9 @@ import uuid
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from iotnb.sandbox.tiothub.platform import Platform
 from iotnb.sandbox.tiothub.signing import RS256, at_hash
-from iotnb.sandbox.tiothub.state import TENANT, Platform
+from iotnb.sandbox.tiothub.state import TENANT
 from iotnb.sandbox.tiothub.wire import Answer, Call, Client, Refused
 from iotnb.sandbox.tokens import TokenError
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from iotnb.sandbox.tiothub.devices import ACCOUNT, APPLICATION
+from iotnb.sandbox.tiothub.devices import ACCOUNT, APPLICATION, Projection
 from iotnb.sandbox.tiothub.names import TYPE_OF
-from iotnb.sandbox.tiothub.state import TENANT, Platform
+from iotnb.sandbox.tiothub.state import TENANT, State
 from iotnb.sandbox.tiothub.wire import basic_time
 
 ROOT = TENANT
@@ -96,8 +96,9 @@ class Lazy:
 class Tree:
     """Finds, lists, adds, changes and removes resources."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: State, devices: Projection) -> None:
         self.platform = platform
+        self.devices = devices
         self.load()
 
     def load(self) -> None:
@@ -201,7 +202,7 @@ class Tree:
         held = self.held.get(ri)
         if held is not None:
             return held
-        devices = self.platform.devices
+        devices = self.devices
         if code == NODE:
             parent, rn, attributes = ROOT, devices.name(index), devices.node(index)
         elif code == INFO:
@@ -228,7 +229,7 @@ class Tree:
     def _alive(self, code: int, index: int) -> bool:
         if not 0 <= index < len(self.platform.fleet):
             return False
-        if code == CREDENTIALS and not self.platform.devices.has_credentials(index):
+        if code == CREDENTIALS and not self.devices.has_credentials(index):
             return False
         return self._touched.get((code, index), "") is not None
 
@@ -236,7 +237,7 @@ class Tree:
         place = self._place(parent.ri)
         codes: Mapping[str, int]
         if parent.ri == ROOT or (parent.rn == COMMUNICATION and parent.pi == ROOT):
-            index = self.platform.devices.index(name)
+            index = self.devices.index(name)
             code = NODE if parent.ri == ROOT else LINE
         elif place is not None and place[0] in (NODE, LINE):
             codes = {"device-info": INFO, "credentials": CREDENTIALS}
@@ -355,12 +356,10 @@ class Tree:
         self.platform.store.set("resource", resource.ri, resource.stored())
 
     def remove(self, resource: Resource) -> list[Resource]:
-        """Remove a resource with everything below; gives what went, children first."""
+        """Remove a resource with everything below but messages; gives what went, children first."""
         went: list[Resource] = []
         for one in list(self.children(resource)):
             went += self.remove(one.get() if isinstance(one, Lazy) else one)
-        if resource.box is not None:
-            self.platform.messages.clear(resource.box)
         self.platform.store.unset("resource", resource.ri)
         if resource.ri[8:9] in ("e", "f"):
             self._gone.add(resource.ri)

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from iotnb.sandbox.tiothub.names import resource_key
+from iotnb.sandbox.wire import JSON
 
-JSON = "application/json"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?:,(\d{1,9}))?")
 _TY = re.compile(r";\s*ty\s*=\s*(\d+)")
@@ -175,21 +175,10 @@ class Call:
         return resource_key(name) or name, attributes
 
 
-def encode(value: object) -> bytes:
-    """JSON in UTF-8."""
-    return msgspec.json.encode(value)
-
-
 def basic_time(ms: int) -> str:
     """Milliseconds as DMO prints times: `20230609T083219,210000`."""
     at = _EPOCH + timedelta(milliseconds=ms)
     return f"{at:%Y%m%dT%H%M%S},{at.microsecond:06d}"
-
-
-def iso_time(ms: int) -> str:
-    """Milliseconds as ISO 8601 with `Z`."""
-    at = _EPOCH + timedelta(milliseconds=ms)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
 def parse_basic(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""JSON documents by name in the sandbox's store, held in memory too: what users create in an application."""
+"""JSON documents by name in the store, held in memory too: what users create on a platform."""
 
 from collections.abc import Iterator
 from typing import Any
