@@ -6,9 +6,12 @@ import base64
 import binascii
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,11 +21,21 @@ from iotnb.secret import Sealed, Secret
 
 
 @dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One of the words that a field takes several of: what it is for, or the words that it stands for."""
+
+    name: str
+    help: str = ""
+    includes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Field:
     """One field of a platform's login: form, CLI, environment and README follow from it.
 
     `env` names the vendor's own environment variables, besides `IOTNB_<PLATFORM>_<NAME>`.
-    A `secret` field is never stored in a profile and never shown; a `path` field names a file.
+    A `secret` field is never stored in a profile and never shown; a `path` field names a file. A field with
+    `choices` takes one of them, one with `several` any of these words, with blanks between, and others too.
     """
 
     name: str
@@ -34,6 +47,7 @@ class Field:
     choices: tuple[str, ...] = ()
     placeholder: str = ""
     path: bool = False
+    several: tuple[Choice, ...] = field(default=(), repr=False)
 
     def variables(self, platform: str) -> tuple[str, ...]:
         """The environment variables that give this field, ours first."""
@@ -95,6 +109,59 @@ def choose_method(
         f"the login to {platform} with {nearest.label} lacks {', '.join(missing)}. Give\n" + "\n".join(ways),
         missing,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witness:
+    """Who follows a login: `sent` hears of each request (method, path), `say` what a person has to do.
+
+    What `sent` raises ends the login.
+    """
+
+    sent: Callable[[str, str], None]
+    say: Callable[[str], None]
+
+
+_WITNESS: ContextVar[Witness | None] = ContextVar("iotnb_witness", default=None)
+
+
+@contextmanager
+def witnessed(by: Witness) -> Iterator[None]:
+    """Lets a witness follow what this thread does in the block."""
+    before = _WITNESS.set(by)
+    try:
+        yield
+    finally:
+        _WITNESS.reset(before)
+
+
+def witness() -> Witness | None:
+    """The witness of what this thread is doing, if there is one."""
+    return _WITNESS.get()
+
+
+class Form:
+    """The values of a login as a platform reads them; what nobody gave is the field's default."""
+
+    def __init__(self, values: Mapping[str, str | Secret], fields: Sequence[Field] = ()) -> None:
+        self.values: dict[str, str | Secret] = {each.name: each.default for each in fields}
+        self.values |= {name: value for name, value in values.items() if value}
+
+    def text(self, name: str) -> str:
+        """A value without blanks around it, in clear; "" when it is missing."""
+        value = self.values.get(name) or ""
+        return (value.reveal() if isinstance(value, Secret) else str(value)).strip()
+
+    def secret(self, name: str) -> Secret:
+        """A secret as it was given, blanks and all."""
+        return Secret(self.values.get(name) or "")
+
+    def file(self, name: str) -> str:
+        """The path of a file; raises ConfigError when there is none."""
+        path = Path(self.text(name)).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"{name}={str(path)!r} is no file")
+        return str(path)
 
 
 @dataclass(frozen=True)
@@ -206,6 +273,16 @@ class TokenAuth(Auth):
     def expires(self) -> datetime | None:  # type: ignore[override]  # read-only here, a plain attribute in the base
         """When the present token expires, if that is known."""
         return self._token.expires if self._token else None
+
+    @property
+    def renewing(self) -> bool:
+        """Whether a token is being fetched right now."""
+        return self._lock.locked()
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the last fetch failed; None when it did not."""
+        return self._failure
 
     @property
     def token(self) -> Token:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import math
 import random
@@ -10,8 +9,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -24,7 +22,8 @@ from requests.utils import get_environ_proxies
 
 import iotnb
 from iotnb import errors, times, transport
-from iotnb.auth import Auth
+from iotnb.auth import Auth, witness
+from iotnb.collector import collector_paused
 from iotnb.exchange import Exchange
 from iotnb.pacing import Counters, Pace, wait
 from iotnb.secret import Sealed, Secret, scrub
@@ -35,7 +34,8 @@ Params = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
 OVERLOADED = {502, 503, 504}
-RENEWALS = 2  # a second one because the first new token may be revoked while it travels
+RENEWALS = 2  # of tokens that never worked: a second one because the first may be revoked while it travels
+ENDINGS = 30  # tokens that worked and then ended which one request may meet beside other threads
 REDIRECTS = 5
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 LONGEST_WAIT = 30.0  # seconds between two attempts, unless the server asks for more
@@ -73,18 +73,6 @@ class Settings:
             raise errors.ConfigError(
                 f"workers={self.workers} must be at least 1, and retries={self.retries} at least 0"
             )
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Pauses the garbage collector: it would scan every new dict of a page, and find nothing to collect."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -145,22 +133,24 @@ class Session:
         auth: Auth | None = None,
         settings: Settings | None = None,
         headers: Mapping[str, str] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.auth = auth or Auth()
         self.settings = settings or Settings()
         self.exchanges: deque[Exchange] = deque(maxlen=self.settings.exchanges)
         self.counters = Counters()
+        self.extra_headers = dict(headers or {})
         self._origin = transport.base(self.base_url)
         self._headers = {
             "User-Agent": f"iotnb/{iotnb.__version__}",
             "Accept-Encoding": "gzip",
             "Accept": "application/json",
-            **(headers or {}),
+            **self.extra_headers,
         }
-        self._pace = Pace(rate=self.settings.rate, workers=self.settings.workers)
-        self._limits: dict[str, Pace] = {}
+        self.pace = pace or Pace(rate=self.settings.rate, workers=self.settings.workers)
         self._reached = False
+        self._worked: set[int] = set()  # credentials that were accepted, as numbers that do not show them
         self._verify = transport.authorities(self.settings.verify)
         # proxies are read once: asking the environment for each request costs more than the request
         self._proxies = Sealed(get_environ_proxies(self.base_url))  # their URLs may hold a password
@@ -248,7 +238,7 @@ class Session:
                 continue
             if answer.status < 400 or answer.status in expect:
                 return answer
-            raise self._refused(call, answer)
+            raise self.refusal(answer)
 
     def url(self, path: str, params: Params | None = None) -> str:
         """The full URL of a path or link of this server; raises ForeignHost for any other."""
@@ -266,11 +256,25 @@ class Session:
 
         For a server that allows less there than elsewhere; the pace of the whole session holds as well.
         """
-        target = urlsplit(self.url(path)).path
-        if rate is None:
-            self._limits.pop(target, None)
-        else:
-            self._limits[target] = Pace(rate=rate, workers=self.settings.workers)
+        self.pace.limit(urlsplit(self.url(path)).path, rate)
+
+    def judged(self, answer: Answer, *, auth: bool) -> Answer:  # noqa: ARG002  # for those that need it
+        """What an answer means in HTTP's words; a platform with words of its own overrides it.
+
+        It is asked before anything is decided by the status. `auth` says whether credentials were sent.
+        """
+        return answer
+
+    def refusal(self, answer: Answer) -> errors.RequestError:
+        """The error for an answer with a status of 400 or more; a platform may know more of its cause."""
+        return errors.from_response(
+            answer.status,
+            answer.method,
+            urlsplit(answer.url).path,
+            answer.headers,
+            answer.body,
+            secrets=self.auth.secrets(),
+        )
 
     def close(self) -> None:
         """Closes the pooled connections."""
@@ -286,13 +290,10 @@ class Session:
         credentials = Sealed()
         try:
             if call.paced:
-                limit = self._limits.get(urlsplit(call.url).path) if self._limits else None
-                if limit is not None:
-                    limit.wait(call.stop)
-                self._pace.wait(call.stop)
+                self.pace.wait(urlsplit(call.url).path, call.stop)
             if call.auth:
                 credentials = self.auth.headers()
-            answer = self._send(call, credentials)
+            answer = self.judged(self._send(call, credentials), auth=call.auth)
         except transport.FAILURES as error:
             failed = self._failure(call, error)
             if not self._again(call, failed):
@@ -300,8 +301,9 @@ class Session:
             self._sleep(call, self._delay(call))
             return None
         self._reached = True
-        if answer.status == 401 and call.auth and call.renewals < RENEWALS and self.auth.refused(credentials):
-            call.renewals += 1
+        if call.auth and answer.status != 401:
+            self._worked.add(_number(credentials))
+        if answer.status == 401 and call.auth and self._renewed(call, credentials):
             return None
         if answer.status == 429 and self._wait_for_rate(call, answer):
             return None
@@ -320,10 +322,12 @@ class Session:
         prepared = _prepared(call, headers)
         secrets = self.auth.secrets()
         exchange = Exchange.begin(call.method, call.url, headers, call.body, times.now(), secrets)
+        if (follows := witness()) is not None:
+            follows.sent(call.method, urlsplit(exchange.url).path)
         self.exchanges.append(exchange)
         started = time.perf_counter()
         try:
-            with self._pace.place(paced=call.paced):
+            with self.pace.place(paced=call.paced):
                 response = self._http.send(
                     prepared,
                     stream=True,
@@ -394,6 +398,16 @@ class Session:
         message = f"{call.method} {path}: {words.format(host=host)}\n{advice}"
         return errors.ConnectionFailed(message, host=host, kind=kind, method=call.method, path=path)
 
+    def _renewed(self, call: _Call, credentials: Sealed) -> bool:
+        """Whether a 401 is worth another try, with other credentials.
+
+        What worked and is refused has ended, by a renewal elsewhere or a revocation: it is renewed however
+        often that happens. What never worked is renewed a few times.
+        """
+        call.endings += 1
+        call.renewals += _number(credentials) not in self._worked
+        return call.renewals <= RENEWALS and call.endings <= ENDINGS and self.auth.refused(credentials)
+
     def _again(self, call: _Call, failed: errors.ConnectionFailed) -> bool:
         """Whether another try is safe and may help: not for a host that never answered."""
         if call.tries >= self.settings.retries or not self._reached:
@@ -409,7 +423,7 @@ class Session:
         seconds = asked if asked is not None else self._delay(call)
         if time.monotonic() + seconds > call.deadline:
             return False
-        self._pace.hold(seconds)
+        self.pace.hold(seconds)
         self._sleep(call, seconds)
         return True
 
@@ -460,17 +474,6 @@ class Session:
             "connect with that address as base URL."
         )
 
-    def _refused(self, call: _Call, answer: Answer) -> errors.RequestError:
-        """The error for an answer with a status of 400 or more."""
-        return errors.from_response(
-            answer.status,
-            call.method,
-            urlsplit(answer.url).path,
-            answer.headers,
-            answer.body,
-            secrets=self.auth.secrets(),
-        )
-
     def _prepare(
         self, json: Any, data: Mapping[str, str] | bytes | None, headers: Mapping[str, str | None] | None
     ) -> tuple[dict[str, str], bytes | None]:
@@ -504,6 +507,7 @@ class _Call:
     deadline: float
     tries: int = 0
     renewals: int = 0
+    endings: int = 0
     redirects: int = 0
 
 
@@ -516,6 +520,11 @@ def _prepared(call: _Call, headers: Sealed) -> requests.PreparedRequest:
         f"{what}: check the address, and that user, token and other values hold no line breaks or signs "
         "that cannot be typed"
     )
+
+
+def _number(credentials: Mapping[str, str]) -> int:
+    """One number for the same credentials, of which they cannot be read."""
+    return hash(tuple(credentials.values()))
 
 
 def _pairs(params: Params | None) -> Iterable[tuple[str, Any]]:

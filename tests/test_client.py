@@ -80,10 +80,12 @@ def test_each_table_has_its_columns_and_types(client, ids, verb):
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "devices"])
-def test_no_data_is_an_empty_table_with_its_columns(client, ids, verb):
+def test_no_data_is_an_empty_table_with_its_columns(client, ids, verb, running):
     if verb not in client.supports:
         return
-    options = {"since": "2001-01-01", "until": "2001-01-02"} if verb in TIMED else {}
+    # before the fleet was there, and not so long ago that a platform no longer keeps anything
+    before = [times.from_ms(running.fleet.start) - timedelta(days=days) for days in (2, 1)]
+    options = dict(zip(("since", "until"), before, strict=True)) if verb in TIMED else {}
     for devices in ([], ids[:2]) if verb in TIMED else ([],):
         frame = getattr(client, verb)(devices, **options)
         assert len(frame) == 0
@@ -103,7 +105,7 @@ def test_the_provenance_tells_where_a_table_came_from(client, ids, verb):
     assert note["iotnb"] == iotnb.__version__
     assert (note["complete"], note["gaps"]) == (True, [])
     assert note["pages"] > 0
-    assert note["bytes"] > 0
+    assert note["bytes"] > 0 or frame.empty  # an empty list may be an answer without a body
     assert 0 < note["seconds"] < 30
     assert abs(times.from_wire(note["loaded"]) - before) < timedelta(seconds=30)
     assert note["query"].get("devices") == (None if verb == "devices" else ids[:2])
@@ -120,6 +122,39 @@ def test_the_provenance_holds_the_question(client, ids):
     start, end = map(times.from_wire, note["window"])
     assert end - start == timedelta(hours=2)
     assert note["query"] == {"devices": [ids[0]]}
+
+
+@pytest.mark.parametrize(("aggregate", "function"), [("30m", "mean"), ("1h", "max"), ("1d", "std")])
+def test_whoever_reduces_the_values_are_the_same(client, ids, aggregate, function):
+    until = times.now() - timedelta(minutes=10)
+    made = client.measurements(ids[:2], since="30h", until=until, aggregate=aggregate, function=function)
+    note = made.attrs["iotnb"]
+    assert note["query"] | {"aggregate": aggregate, "function": function} == note["query"]
+    whole = client.measurements(ids[:2], since=note["window"][0], until=until)
+    floor = whole["time"].dt.floor(pd.Timedelta(aggregate.replace("d", "D")))
+    keys = [whole["device"].astype("str"), whole["series"].astype("str"), floor]
+    wanted = whole["value"].groupby(keys).agg(function).dropna()
+    got = made.set_index(["device", "series", "time"])["value"]
+    assert len(wanted)
+    if function == "std":  # of a single value some servers say 0, pandas says nothing
+        wanted, got = wanted[wanted > 1e-9], got[got > 1e-9]
+    assert got.to_dict() == pytest.approx(wanted.to_dict(), rel=1e-6)
+
+
+@pytest.mark.parametrize("verb", ["devices", "operations", "events", "alarms"])
+def test_a_row_can_bring_its_document(client, verb):
+    if verb not in client.supports:
+        return
+    plain = getattr(client, verb)()
+    frame = getattr(client, verb)(documents=True)
+    assert list(frame.columns) == [*plain.columns, "document"]
+    assert len(frame)
+    names = {"devices": "device", "operations": "operation", "events": "event", "alarms": "alarm"}
+    for row in frame.dropna(subset=names[verb]).head(5).itertuples():
+        document = json.loads(row.document)
+        assert isinstance(document, dict)
+        again = getattr(client.rows, verb.removesuffix("s"))(document)[names[verb]]
+        assert str(again) == str(getattr(row, names[verb]))
 
 
 def test_the_provenance_survives_what_pandas_does(client, ids):
@@ -465,7 +500,8 @@ def texts(root: object) -> Iterator[str]:
 def test_issued_secrets_are_in_the_credentials_only(running, platform, faults, caplog, capfd, tmp_path):
     shown: list[str] = []
     with caplog.at_level(logging.DEBUG):
-        client = iotnb.connect(platform, **running[platform].connect)
+        # one worker: of many requests at once none would get through while every second token is revoked
+        client = iotnb.connect(platform, workers=1, **running[platform].connect)
         ids = list(client.devices()["device"])
         tables = [getattr(client, verb)(ids[:2]) for verb in VERBS if verb in client.supports - {"devices"}]
         hasty = iotnb.connect(platform, retries=0, **running[platform].connect)

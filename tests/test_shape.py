@@ -10,6 +10,7 @@ import iotnb
 from iotnb import errors, frames, platforms, sandbox
 from iotnb.auth import Auth
 from iotnb.client import VERBS, Client
+from iotnb.hooks import Hooks
 from iotnb.loading import Load
 from iotnb.session import Session
 
@@ -124,8 +125,8 @@ def test_its_hooks_take_what_those_of_all_platforms_take(cls):
 
 def test_public_names_beyond_the_shape_are_documented(name, cls, running):
     with iotnb.connect(name, **running[name].connect) as client:
-        common = {each for each in dir(Client) if each[0] != "_"} | set(Client.__annotations__)
-        common |= {"session", "api", "user", "sources", "last_job", "on_progress"}
+        common = {each for each in dir(Client) if each[0] != "_"} | set(Hooks.__annotations__)
+        common |= {"session", "api", "user", "sources", "last_job", "lendable", "on_progress"}
         for extra in {each for each in dir(client) if each[0] != "_"} - common:
             thing = getattr(cls, extra, None)
             documented = (

@@ -133,7 +133,8 @@ def test_measurements_are_the_fleets(enter: Enter, started: sandbox.Sandbox, vie
     for series, unit in frame[["series", "unit"]].astype("str").drop_duplicates().itertuples(index=False):
         assert unit == units[series.split(".")[-1]] if view.units else pd.isna(unit)
     counts = started.faults[client.platform].counts
-    assert {*counts} - {"requests"} or name in {"none", "slow"}, "the test met no fault"
+    # a busy machine may be too slow to meet a limit of the rate
+    assert {*counts} - {"requests"} or name in {"none", "slow", "strict"}, "the test met no fault"
 
 
 def test_a_window_is_closed_on_the_left_and_open_on_the_right(
@@ -255,9 +256,11 @@ def test_the_operation_history_is_the_fleets(
 
 
 @pytest.mark.parametrize("verb", ["events", "alarms"])
-def test_events_and_alarms_are_the_fleets(enter: Enter, started: sandbox.Sandbox, verb: str) -> None:
+def test_events_and_alarms_are_the_fleets(
+    enter: Enter, started: sandbox.Sandbox, view: View, verb: str
+) -> None:
     client = enter(**FAULTS["all at once"])
-    if verb not in client.supports:
+    if verb not in client.supports or verb not in view.reports:
         return
     fleet, now = started.fleet, started.clock.now()
     ids = fleet_ids(client, fleet)

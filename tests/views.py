@@ -13,6 +13,12 @@ def carried_out(operation: Operation, now: int) -> tuple[int, str, str]:
     return operation.created, status, operation.failure if status == "FAILED" else ""
 
 
+def changed_last(operation: Operation, now: int) -> tuple[int, str, str]:
+    """The same where the platform knows only when the state changed last."""
+    _, status, failure = carried_out(operation, now)
+    return operation.changed(now), status, failure
+
+
 def queued_then_sent(operation: Operation, now: int) -> tuple[int, str, str]:
     """The same where the platform knows only when a command was queued, and then when it was sent."""
     if operation.started is None or operation.started > now:
@@ -42,6 +48,8 @@ class View:
     """Whether failed operations tell why in the fleet's words; otherwise they only tell something."""
     durations: bool = True
     """Whether each finished operation tells how long it took."""
+    reports: tuple[str, ...] = ("events", "alarms")
+    """Which of events and alarms are the fleet's; the others tell of something else, tested elsewhere."""
     told_first: tuple[str, ...] = ()
     """Login fields that are addresses which get the secret before anything has answered."""
     ends_tokens: bool = True
@@ -61,6 +69,14 @@ VIEWS = {
         told_first=("token_url",),
         ends_tokens=False,
     ),
-    "iotcentral": View(created=False, failures=False, told_first=("login_url",)),
+    "iotcentral": View(created=False, failures=False, ends_tokens=False),
+    "wso2": View(switches={"start": "fleet"}, units=False, parents=False, reports=()),
+    "iotconnect": View(
+        switches={"oddities": False},
+        created=False,
+        operation=changed_last,
+        durations=False,
+        ends_tokens=False,
+    ),
 }
 """Platform name -> its view; a new platform is one entry."""

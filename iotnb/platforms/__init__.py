@@ -11,8 +11,20 @@ from iotnb.errors import ConfigError
 PLATFORMS = {
     "cumulocity": "iotnb.platforms.cumulocity:Cumulocity",
     "tiothub": "iotnb.platforms.tiothub:TIoTHub",
+    "iotcentral": "iotnb.platforms.iotcentral:IotCentral",
+    "wso2": "iotnb.platforms.wso2:WSO2",
+    "iotconnect": "iotnb.platforms.iotconnect:IoTConnect",
 }
 """Name -> where its class is."""
+
+TITLES = {
+    "cumulocity": "Cumulocity",
+    "tiothub": "T IoT Hub",
+    "iotcentral": "Azure IoT Central",
+    "wso2": "WSO2 IoT Server",
+    "iotconnect": "IoTConnect",
+}
+"""Name -> title, as the class has it too: a list of platforms need not load them all."""
 
 
 def load(name: str) -> type[Client]:

@@ -150,28 +150,15 @@ def login(values: Mapping[str, str | Secret], *, settings: Settings | None = Non
     return made
 
 
-class _Form:
+class _Form(auth.Form):
     """The values of a login: text, secrets, and the user apart from a tenant written before it."""
 
     def __init__(self, values: Mapping[str, str | Secret]) -> None:
-        self._values = values
+        super().__init__(values)
         name = self.text("username")
         before, slash, after = name.partition("/")
         self.tenant = self.text("tenant") or (before if slash else "")
         self.user = after if slash else name
-
-    def text(self, name: str) -> str:
-        value = self._values.get(name) or ""
-        return (value.reveal() if isinstance(value, Secret) else str(value)).strip()
-
-    def secret(self, name: str) -> Secret:
-        return Secret(self._values.get(name) or "")
-
-    def file(self, name: str) -> str:
-        path = Path(self.text(name)).expanduser()
-        if not path.is_file():
-            raise ConfigError(f"{name}={str(path)!r} is no file")
-        return str(path)
 
 
 def _login_options(session: Session) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,13 +11,16 @@ from typing import Any, ClassVar, Self
 import pandas as pd
 
 from iotnb import times
-from iotnb.client import Client, Rows
+from iotnb.arguments import no_series
+from iotnb.client import Client, Page, Rows
 from iotnb.errors import BadAnswer, ConfigError, RequestError
+from iotnb.live import Push, Wanted
 from iotnb.loading import Load, Reader
-from iotnb.platforms.cumulocity import auth, history, inventory, readers
+from iotnb.platforms.cumulocity import auth, history, inventory, objects, readers
 from iotnb.platforms.cumulocity import rows as documents
 from iotnb.platforms.cumulocity.api import Api
 from iotnb.platforms.cumulocity.portal import Portal
+from iotnb.platforms.cumulocity.pushed import LongPolling
 from iotnb.platforms.cumulocity.realtime import Notifications
 from iotnb.secret import Secret
 from iotnb.session import Settings
@@ -46,7 +48,7 @@ class Cumulocity(Client):
     rows: ClassVar[Rows] = documents
 
     def __init__(self, login: auth.Login) -> None:
-        super().__init__(login.session, Api(login.session), user=login.user)
+        super().__init__(login.session, Api(login.session), user=login.user, login=login)
         self.api: Api
         self.method, self.tenant, self.roles = login.method, login.tenant, login.roles
         self.login_options = login.options
@@ -55,7 +57,6 @@ class Cumulocity(Client):
         self._kept: dict[str, int] | None = None
         self._lacking: weakref.WeakKeyDictionary[Load, set[str]] = weakref.WeakKeyDictionary()
         self._trails: weakref.WeakKeyDictionary[Load, history.Trail] = weakref.WeakKeyDictionary()
-        self._whole: weakref.WeakSet[Load] = weakref.WeakSet()
         self._functions: bool | None = None
         self._lock = threading.Lock()
 
@@ -80,7 +81,7 @@ class Cumulocity(Client):
     def _devices(self, load: Load, *, text: str | None, type: str | None, query: str | None) -> Documents:
         for page in inventory.search(self.api, text=text, type=type, query=query, stop=load.stop):
             load.count(pages=1, rows=len(page.items), size=len(page.answer.body))
-            self._seen.update(map(inventory.identifier, page.items))
+            self._seen.update(map(objects.identifier, page.items))
             yield page.items
 
     def _series(self, load: Load, device: str) -> list[dict[str, Any]]:
@@ -99,20 +100,36 @@ class Cumulocity(Client):
         made = (documents.latest(device, name, found[name]) for name in names if name in found)
         return [row for row in made if row is not None]
 
+    def _reduces(
+        self,
+        load: Load,  # noqa: ARG002  # of the hook
+        sources: Sequence[str],
+        *,
+        series: list[str] | None,  # noqa: ARG002  # the same for all series
+        aggregate: times.Interval,
+        function: str,
+        window: Window,  # noqa: ARG002  # and at all times
+    ) -> bool:
+        if readers.by_server(aggregate, function):
+            return True
+        if self._functions is None:
+            self._functions = readers.functions_known(self.api, sources)
+        return self._functions
+
     def _reader(
         self,
         load: Load,
         sources: Sequence[str],  # the same reader serves all devices
         *,
         series: list[str] | None,
-        aggregate: str | None,
+        aggregate: times.Interval | None,
         function: str,
         window: Window,
     ) -> Reader:
         if series is not None:
             self._wanted(load, sources, series)
         self._expiry(load, "MEASUREMENT", window)
-        if aggregate is None or not self._reduces(load, sources, aggregate, function):
+        if aggregate is None:
             return readers.Measurements(self.api, series=series)
         return readers.Aggregates(self.api, series=series, aggregate=aggregate, function=function)
 
@@ -136,8 +153,8 @@ class Cumulocity(Client):
         self._expiry(load, "ALARM", window)
         return history.by_link(self.api.alarms, window, load, source=device, type=type)
 
-    def _aligned(self, window: Window, aggregate: str | None) -> Window:
-        return window if aggregate is None else readers.aligned(window, aggregate)
+    def _live(self, wanted: Wanted) -> Push:
+        return LongPolling(self.api, wanted)
 
     def _logout(self) -> None:
         if self.method != "basic":  # Basic has no session on the server that could end
@@ -151,8 +168,8 @@ class Cumulocity(Client):
         return super()._identifiers(load, ids)
 
     def _pages(
-        self, load: Load, ids: list[str] | None, read: Callable[[str | None], Documents]
-    ) -> list[list[dict[str, Any]]]:
+        self, load: Load, ids: list[str] | None, read: Callable[[str | None], Iterator[Page]]
+    ) -> list[Page]:
         if ids is not None:
             self._exist(load, ids)
         return super()._pages(load, ids, read)
@@ -165,41 +182,6 @@ class Cumulocity(Client):
         if lacking and not load.gaps:
             self._wanted(load, self._identifiers(load, ids), sorted(lacking))
         return frame
-
-    def _load(
-        self,
-        verb: str,
-        asked: Mapping[str, Any],
-        span: Window | None,
-        work: Callable[[Load], pd.DataFrame],
-        on_error: str,
-    ) -> pd.DataFrame:
-        aggregate = asked.get("aggregate")
-        if verb != "measurements" or not aggregate or span is None:
-            return super()._load(verb, asked, span, work, on_error)
-        readers.interval(aggregate)
-
-        def reduce(load: Load) -> pd.DataFrame:
-            frame = work(load)
-            if load not in self._whole:
-                return frame
-            return readers.reduced(frame, span, aggregate, str(asked["function"]))
-
-        return super()._load(verb, asked, span, reduce, on_error)
-
-    def _reduces(self, load: Load, sources: Sequence[str], aggregate: str, function: str) -> bool:
-        """Whether the server can reduce like this; otherwise notes that it is done here."""
-        if readers.by_server(aggregate, function):
-            return True
-        if self._functions is None:
-            self._functions = readers.functions_known(self.api, sources)
-        if not self._functions:
-            self._whole.add(load)
-            load.note(
-                "this tenant reduces to min and max per 1m, 1h and 1d only: "
-                "the values were read whole and reduced here"
-            )
-        return self._functions
 
     def _exist(self, load: Load, ids: Sequence[str]) -> None:
         """Raises ConfigError for a device that is not there: the platform would answer an empty history."""
@@ -230,10 +212,7 @@ class Cumulocity(Client):
             lacking.difference_update(found)
         if not lacking or len(sources) > PROBED:
             return
-        name = min(lacking)
-        near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.4)
-        hint = f"Near it: {', '.join(near)}." if near else f"They have {', '.join(sorted(known)) or 'none'}."
-        raise ConfigError(f"none of the {len(sources)} devices has a series {name!r}. {hint}")
+        raise no_series(min(lacking), known, where=f"the {len(sources)} devices")
 
     # -- helpers ------------------------------------------------------------------------------------------
 

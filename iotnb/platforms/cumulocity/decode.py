@@ -19,12 +19,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from iotnb.collector import collector_paused
 from iotnb.errors import BadAnswer, ConfigError
 from iotnb.frames import Coded, Columns, Names
 from iotnb.loading import Page
 from iotnb.platforms.cumulocity import values
 from iotnb.platforms.cumulocity.learnt import Shapes, Unlearnable
-from iotnb.session import collector_paused
 from iotnb.times import column as utc_column
 
 PAGE_SIZE: Final = 2000

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
+from iotnb.collector import collector_paused
 from iotnb.errors import ConfigError, Invalid
+from iotnb.loading import ahead
 from iotnb.paging import Page
 from iotnb.platforms.cumulocity import objects, rows
 from iotnb.platforms.cumulocity.api import Api, quoted
-from iotnb.platforms.cumulocity.objects import Object
-from iotnb.session import Answer, collector_paused
+from iotnb.platforms.cumulocity.objects import Object, identifier
+from iotnb.session import Answer
 
 IS_DEVICE = "has(c8y_IsDevice)"
 BATCH = 100  # identifiers in one `ids` filter: they travel in the URL
@@ -76,14 +78,11 @@ class _Walk:
 
     def __init__(self, api: Api, stop: threading.Event | None) -> None:
         self._api, self._stop = api, stop
-        self._ancestors: dict[str, list[str]] = {}
+        self._ancestors: dict[str, tuple[str, ...]] = {}
 
     def plain(self, **filters: Any) -> Iterator[Page]:
         """Pages by next link."""
-        wanted = {"withParents": True, "withGroups": True, **filters}
-        for page in self._api.inventory.walk(stop=self._stop, read=_shallow, **wanted):
-            self._find_parents(page)
-            yield page
+        return map(self._decoded, self._raw(**filters))
 
     def ordered(self, conditions: Iterable[str], order: str) -> Iterator[Page]:
         """Pages by next link in an order of one's own."""
@@ -96,15 +95,25 @@ class _Walk:
         """
         listed = list(conditions)
         last = ""
-        while True:
-            page = self._after(listed, last)
-            if page is None:
+        for raw in ahead(self._keyed(listed)):  # the next one is asked for before this one is decoded
+            page = None if raw is None else self._decoded(raw)
+            if page is None or not _ascending(page.items, last):
                 yield from self.plain(query=f"$filter=({' and '.join(listed)})")
-                return
-            if not page.items:
                 return
             yield page
             last = identifier(page.items[-1])
+
+    def _keyed(self, conditions: list[str]) -> Iterator[Page | None]:
+        """Pages that each begin after the last id of the one before; None if this platform cannot do it."""
+        last, page = "", self._after(conditions, "")
+        while page is not None and page.items:
+            yield page
+            last, before = identifier(page.items[-1]), last
+            if last == before:
+                return  # it goes in circles, which the reader of the page says as well
+            page = self._after(conditions, last)
+        if page is None:
+            yield None
 
     def _after(self, conditions: list[str], last: str) -> Page | None:
         """The next page with devices after `last` (empty at the end); None if this platform cannot do it."""
@@ -112,14 +121,26 @@ class _Walk:
         query = f"$filter=({' and '.join([*key, *conditions])}) $orderby=_id asc"
         try:
             # several requests only for a user who sees a part of the inventory and gets empty pages first
-            for page in self.plain(query=query):
+            for page in self._raw(query=query):
                 if page.items:
                     break
         except Invalid:
             if not last:
                 self._check(conditions)
             return None
-        return page if _ascending(page.items, last) else None
+        return page
+
+    def _raw(self, **filters: Any) -> Iterator[Page]:
+        """Pages by next link whose objects are not decoded."""
+        wanted = {"withParents": True, "withGroups": True, **filters}
+        return self._api.inventory.walk(stop=self._stop, read=_shallow, **wanted)
+
+    def _decoded(self, raw: Page) -> Page:
+        """A page with its objects, and the parent of each."""
+        with collector_paused():
+            page = Page([objects.decoded(each) for each in raw.items], raw.document, raw.answer)
+        self._find_parents(page)
+        return page
 
     def _check(self, conditions: list[str]) -> None:
         """Raises the server's own words if it is the condition of the user that it does not understand."""
@@ -127,20 +148,17 @@ class _Walk:
 
     def _find_parents(self, page: Page) -> None:
         """Finds the direct parent of each device: the platform names all of its ancestors in no order."""
-        several = []
-        for each in page.items:
-            if isinstance(each, Object):
-                self._ancestors[each.id] = found = each.ancestors()
-                if len(found) > 1:
-                    several.append(each)
-        unknown = sorted({name for each in several for name in each.ancestors()} - self._ancestors.keys())
+        decoded = [each for each in page.items if isinstance(each, Object)]
+        self._ancestors.update({each.id: each.ancestors for each in decoded})
+        several = [each for each in decoded if len(each.ancestors) > 1]
+        unknown = sorted({name for each in several for name in each.ancestors} - self._ancestors.keys())
         for start in range(0, len(unknown), BATCH):
             ids = unknown[start : start + BATCH]
             for document in self._api.inventory.list(ids=ids, withParents=True, stop=self._stop):
                 parents = rows.references(document, "deviceParents")
-                self._ancestors[str(document["id"])] = [str(parent.get("id")) for parent in parents]
+                self._ancestors[str(document["id"])] = tuple(str(parent.get("id")) for parent in parents)
         for each in several:  # the deepest of them is the parent
-            each.parent = max(each.ancestors(), key=lambda name: len(self._ancestors.get(name, ())))
+            each.parent = max(each.ancestors, key=lambda name: len(self._ancestors.get(name, ())))
 
 
 def _shallow(answer: Answer) -> Answer:
@@ -162,23 +180,26 @@ class _Shallow(Answer):
 def _once(pages: Iterable[Page], seen: set[str]) -> Iterator[Page]:
     """The pages without the devices that came before."""
     for page in pages:
-        fresh = [each for each in page.items if identifier(each) not in seen]
-        seen.update(map(identifier, fresh))
+        ids = list(map(identifier, page.items))
+        if len(set(ids)) == len(ids) and seen.isdisjoint(ids):
+            seen.update(ids)
+            yield page
+            continue
+        fresh = []
+        for each, name in zip(page.items, ids, strict=True):
+            if name not in seen:
+                seen.add(name)
+                fresh.append(each)
         yield Page(fresh, page.document, page.answer)
 
 
 def _ascending(items: Documents, last: str) -> bool:
     """Whether ids only grow, from `last` on; anything else means that the server sorts in another way."""
     ids = [*([last] if last else []), *map(identifier, items)]
-    if not all(each.isdecimal() for each in ids):
+    if not "".join(ids).isdecimal() or not all(ids):
         return False
-    numbers = [int(each) for each in ids]
-    return all(a < b for a, b in pairwise(numbers))
-
-
-def identifier(document: Mapping[str, Any]) -> str:
-    """The id of a managed object, without decoding the rest of it."""
-    return document.id if isinstance(document, Object) else str(document.get("id"))
+    numbers = list(map(int, ids))
+    return all(map(operator.lt, numbers, numbers[1:]))
 
 
 def missing(api: Api, ids: Iterable[str], *, stop: threading.Event | None = None) -> list[str]:

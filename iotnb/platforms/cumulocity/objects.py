@@ -30,6 +30,10 @@ class References(msgspec.Struct, gc=False):
 
     references: list[Reference] | None = None
 
+    def ids(self) -> tuple[str, ...]:
+        """The ids of these objects."""
+        return tuple(str(each.id) for each in self.objects() if each.id is not None)
+
     def objects(self) -> list[Named]:
         """The objects that the references point to."""
         return [each.managedObject for each in self.references or () if each.managedObject is not None]
@@ -59,26 +63,19 @@ class Core(msgspec.Struct, gc=False):
 class Object(Mapping[str, Any]):
     """A managed object that is a mapping like any other, decoded when somebody looks into it.
 
-    `core` is there from the start; `parent` says which of the ancestors is the direct one, where that was
-    found.
+    `core` is there from the start, with the `id` as text. `ancestors` are the ids in `deviceParents`: the
+    parent and all above it, in no order; `parent` is the direct one, where that was found.
     """
 
-    __slots__ = ("_raw", "_whole", "core", "parent")
+    __slots__ = ("_raw", "_whole", "ancestors", "core", "id", "parent")
 
     def __init__(self, raw: msgspec.Raw, core: Core) -> None:
         self._raw, self.core = raw, core
         self._whole: dict[str, Any] | None = None
+        self.id = "" if core.id is None else str(core.id)
+        found = core.deviceParents
+        self.ancestors = found.ids() if found is not None and found.references else ()
         self.parent = ""
-
-    @property
-    def id(self) -> str:
-        """The id as text."""
-        return "" if self.core.id is None else str(self.core.id)
-
-    def ancestors(self) -> list[str]:
-        """The ids in `deviceParents`: the parent and all above it, in no order."""
-        block = self.core.deviceParents
-        return [str(each.id) for each in block.objects() if each.id is not None] if block else []
 
     def _document(self) -> dict[str, Any]:
         if self._whole is None:
@@ -98,6 +95,10 @@ class Object(Mapping[str, Any]):
         return f"Object({self.id!r}, {self.core.name!r})"
 
 
+class _Identified(msgspec.Struct, gc=False):
+    id: str | int | None = None
+
+
 class _Page(msgspec.Struct):
     managedObjects: list[msgspec.Raw]  # noqa: N815  # the platform's key
     next: str | None = None
@@ -106,20 +107,35 @@ class _Page(msgspec.Struct):
 
 _PAGE = msgspec.json.Decoder(_Page)
 _CORE = msgspec.json.Decoder(Core)
+_IDENTIFIED = msgspec.json.Decoder(_Identified)
 
 
 def page(body: bytes) -> dict[str, Any]:
-    """A page of the inventory with an `Object` for each managed object, a plain dict for an odd one.
+    """A page of the inventory whose managed objects are not decoded: `decoded` does that.
 
     Raises msgspec.DecodeError for what is no such page.
     """
     found = _PAGE.decode(body)
-    objects = [_object(raw) for raw in found.managedObjects]
-    return {"managedObjects": objects, "next": found.next, "statistics": found.statistics}
+    return {"managedObjects": found.managedObjects, "next": found.next, "statistics": found.statistics}
 
 
-def _object(raw: msgspec.Raw) -> Object | dict[str, Any]:
+def decoded(raw: Any) -> Any:
+    """An `Object` for a managed object of a `page`, a plain dict for an odd one; dicts stay as they are."""
+    if not isinstance(raw, msgspec.Raw):
+        return raw
     try:
         return Object(raw, _CORE.decode(raw))
     except msgspec.ValidationError:  # people may store anything, also under the platform's own names
         return msgspec.json.decode(raw, type=dict[str, Any])
+
+
+def identifier(found: Any) -> str:
+    """The id of a managed object, decoded or not."""
+    if isinstance(found, Object):
+        return found.id
+    if isinstance(found, msgspec.Raw):
+        try:
+            return str(_IDENTIFIED.decode(found).id)
+        except msgspec.ValidationError:
+            found = msgspec.json.decode(found)
+    return str(found.get("id"))

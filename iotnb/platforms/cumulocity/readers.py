@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
 
-import pandas as pd
-
-from iotnb import frames, times
-from iotnb.errors import ConfigError, Unsupported
+from iotnb import times
+from iotnb.errors import Unsupported
 from iotnb.loading import Page
 from iotnb.platforms.cumulocity import rows
 from iotnb.platforms.cumulocity.api import Api, media
 from iotnb.platforms.cumulocity.api.chapter import PAGE_SIZE, url
 from iotnb.platforms.cumulocity.decode import Decoder, decode_series
 from iotnb.session import Answer
-from iotnb.times import Window
+from iotnb.times import Interval
 
 FUNCTIONS = {"mean": "avg", "min": "min", "max": "max", "sum": "sum", "count": "count", "std": "stdDevSamp"}
 LEGACY = {"1m": "MINUTELY", "1h": "HOURLY", "1d": "DAILY"}  # what editions before the end of 2025 reduce to
-
-_INTERVAL = re.compile(r"([1-9]\d{0,2})(s|min|m|h|d|w|M|q|y)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Measurements:
@@ -79,10 +72,10 @@ class Aggregates:
     # computed from a part of their values. A cut answer is continued at its last interval, computed anew.
     page_size = 10**9
 
-    def __init__(self, api: Api, *, series: Sequence[str] | None, aggregate: str, function: str) -> None:
+    def __init__(self, api: Api, *, series: Sequence[str] | None, aggregate: Interval, function: str) -> None:
         self._api, self._series, self._statistic = api, series, FUNCTIONS[function]
-        self._interval = interval(aggregate)
-        self._asked = f"aggregate={aggregate!r} with function={function!r}"
+        self._interval = str(aggregate)
+        self._asked = f"aggregate='{aggregate}' with function={function!r}"
 
     def fetch(self, source: str, start: datetime, end: datetime, stop: threading.Event) -> Answer:
         """The intervals of a device's series from `start` on."""
@@ -148,64 +141,6 @@ def functions_known(api: Api, sources: Sequence[str]) -> bool:
     return True
 
 
-def by_server(aggregate: str, function: str) -> bool:
+def by_server(aggregate: Interval, function: str) -> bool:
     """Whether every tenant can reduce like this."""
-    return interval(aggregate) in LEGACY and function in {"min", "max"}
-
-
-def reduced(frame: pd.DataFrame, window: Window, aggregate: str, function: str) -> pd.DataFrame:
-    """A table of measurements reduced here as the server would: one value per interval, at its start."""
-    numbers = frame[frame["value"].notna()]
-    if numbers.empty:
-        return frames.empty("measurements")
-    begin = _begins(numbers["time"], window, interval(aggregate))
-    keys = [
-        numbers[name].astype("object").where(numbers[name].notna(), None)
-        for name in ("device", "series", "unit")
-    ]
-    made = numbers["value"].groupby([*keys, begin], dropna=False).agg(function).dropna().reset_index()
-    made.columns = pd.Index(["device", "series", "unit", "time", "value"])
-    records = made.astype("object").where(made.notna(), None).to_dict("records")
-    return frames.measurements([frames.columns(cast("list[dict[str, Any]]", records))])
-
-
-def _begins(time: pd.Series, window: Window, name: str) -> pd.Series:
-    """The start of the interval that each time lies in."""
-    count, unit = int(name[:-1]), name[-1]
-    if unit in _SECONDS or unit == "w":
-        seconds = count * _SECONDS.get(unit, 7 * 86400)
-        origin = pd.Timestamp(times.EPOCH if unit in _SECONDS else window.start)
-        step = pd.Timedelta(seconds=seconds)
-        return origin + (time - origin) // step * step
-    months = count * {"M": 1, "q": 3, "y": 12}[unit]
-    index = (time.dt.year * 12 + time.dt.month - 1) // months * months
-    parts = pd.DataFrame({"year": index // 12, "month": index % 12 + 1, "day": 1})
-    return pd.to_datetime(parts, utc=True)
-
-
-def interval(aggregate: str) -> str:
-    """An interval as the platform writes it: `1-999` and one of s, m, h, d, w, M (months), q, y."""
-    found = _INTERVAL.fullmatch(aggregate.strip())
-    if found is None:
-        raise ConfigError(
-            f"aggregate={aggregate!r} is no interval: write a number up to 999 and s, m, h, d, w, "
-            "M (months), q or y, such as '15m' or '1d'"
-        )
-    return found[1] + {"min": "m"}.get(found[2], found[2])
-
-
-def aligned(window: Window, aggregate: str) -> Window:
-    """The window with its start at the beginning of an interval, so that the first one is whole."""
-    name = interval(aggregate)
-    count, unit = int(name[:-1]), name[-1]
-    start = window.start
-    if unit in _SECONDS:
-        step = timedelta(seconds=count * _SECONDS[unit])
-        return Window(start - (start - times.EPOCH) % step, window.end)
-    day = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    if unit == "w":
-        return Window(day - timedelta(days=day.weekday(), weeks=count - 1), window.end)
-    months = count * {"M": 1, "q": 3, "y": 12}[unit]
-    index = day.year * 12 + day.month - 1
-    index -= index % months
-    return Window(day.replace(year=max(index // 12, 1), month=index % 12 + 1, day=1), window.end)
+    return str(aggregate) in LEGACY and function in {"min", "max"}

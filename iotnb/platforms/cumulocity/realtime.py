@@ -93,6 +93,9 @@ class Notifications:
         self._threads: list[threading.Thread] = []
         self._error: Exception | None = None
         self.handshakes = 0
+        self.heard = 0.0  # of time.monotonic: when the server answered a connect
+        self.interruptions = 0  # after each of these, notifications may be missing
+        self.interrupted: Exception | None = None
         self.failures: deque[Exception] = deque(maxlen=100)
 
     # -- what a user does ---------------------------------------------------------------------------------
@@ -106,6 +109,11 @@ class Notifications:
     def running(self) -> bool:
         """Whether the conversation goes on."""
         return any(thread.is_alive() for thread in self._threads) and not self._stop.is_set()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a notification can be had at once."""
+        return not self._queue.empty()
 
     def subscribe(self, channel: str) -> None:
         """Adds a channel, before or after the start; raises Refused if the server does not grant it."""
@@ -243,8 +251,10 @@ class Notifications:
             try:
                 if not self._client:
                     self._converse()
+                    self.interruptions += 1
                 brought = self._connect(stop)
                 failed = forgotten = 0
+                self.interrupted, self.heard = None, time.monotonic()
             except Stopped:
                 return
             except Forgotten:
@@ -257,6 +267,8 @@ class Notifications:
                 if stop.is_set():
                     return
                 self.failures.append(error)
+                self.interrupted = error
+                self.interruptions += 1
                 failed += 1
                 stop.wait(min(LONGEST_PAUSE, 0.25 * 2.0**failed))
                 continue
@@ -346,6 +358,7 @@ class Notifications:
                     target.get_nowait()
                 except queue.Empty:
                     continue
+                self.interruptions += 1
                 self.failures.append(
                     errors.IotnbError(f"a notification was dropped: {WAITING:,} are waiting")
                 )

@@ -123,9 +123,8 @@ def _quick(document: Object) -> Row:
         if part is not None and (word := _STATUS.get((part.status or "").upper())):
             state = word
             break
-    if core.assetParents is not None:
+    if core.assetParents is not None and core.assetParents.references:
         labels = ", ".join(str(each.name or each.id) for each in core.assetParents.objects()) or None
-    ancestors = document.ancestors()
     return {
         "device": text(core.id),
         "name": text(core.name),
@@ -133,7 +132,7 @@ def _quick(document: Object) -> Row:
         "status": state,
         "last_seen": seen.lastMessage if seen is not None else None,
         "created": core.creationTime,
-        "parent": document.parent or (ancestors[0] if ancestors else None),
+        "parent": document.parent or next(iter(document.ancestors), None),
         "owner": text(core.owner),
         "labels": labels,
     }

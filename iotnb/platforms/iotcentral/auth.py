@@ -76,6 +76,7 @@ FIELDS = (
     Field(
         name="method",
         label="Method",
+        help="auto takes what the given fields allow, an API token before the others.",
         default="auto",
         choices=("auto", "api_token", "bearer", "client_credentials", "device_code", "management"),
     ),
@@ -84,14 +85,10 @@ FIELDS = (
 _CONTROL = ("management_bearer", "subscription", "resource_group", "management_url", "dps_url")
 METHODS = (
     Method(
-        name="api_token", label="an API token", needs=("app_url", "api_token"), uses=("bearer", *_CONTROL)
-    ),
-    Method(name="bearer", label="a token of Entra ID", needs=("app_url", "bearer"), uses=_CONTROL),
-    Method(
-        name="client_credentials",
-        label="a service principal",
-        needs=("app_url", "directory", "client_id", "client_secret"),
-        uses=("login_url", *_CONTROL),
+        name="management",
+        label="a token for management alone",
+        needs=("management_bearer",),
+        uses=_CONTROL,
     ),
     Method(
         name="device_code",
@@ -100,10 +97,14 @@ METHODS = (
         uses=("login_url", *_CONTROL),
     ),
     Method(
-        name="management",
-        label="a token for management alone",
-        needs=("management_bearer",),
-        uses=_CONTROL,
+        name="client_credentials",
+        label="a service principal",
+        needs=("app_url", "directory", "client_id", "client_secret"),
+        uses=("login_url", *_CONTROL),
+    ),
+    Method(name="bearer", label="a token of Entra ID", needs=("app_url", "bearer"), uses=_CONTROL),
+    Method(
+        name="api_token", label="an API token", needs=("app_url", "api_token"), uses=("bearer", *_CONTROL)
     ),
 )
 
@@ -130,7 +131,10 @@ class Login:
 
 
 def say(message: str) -> None:
-    """Shows a person what to do to sign in."""
+    """Shows a person what to do to sign in: where the login is followed, or in the console."""
+    if (follows := auth.witness()) is not None:
+        follows.say(message)
+        return
     sys.stdout.write(message + "\n")
     sys.stdout.flush()
 
@@ -145,10 +149,19 @@ def login(
     """
     given = settings or Settings()
     form = {name: value for name, value in values.items() if value}
-    method = auth.choose_method("iotcentral", FIELDS, METHODS, form)
+    method = _method(form)
     if given.rate is None and not address.local(_whole(form)):  # a sandbox is nobody else's
         given = replace(given, rate=RATE)
     return _Entrance(form, given, announce).enter(method.name)
+
+
+def _method(form: Mapping[str, str | Secret]) -> Method:
+    """The way that the values allow; of several the plainest: a token for management adds to the others."""
+    if str(form.get("method") or "auto") == "auto":
+        for method in reversed(METHODS):
+            if all(form.get(name) for name in method.needs):
+                return method
+    return auth.choose_method("iotcentral", FIELDS, METHODS, form)
 
 
 def _whole(form: Mapping[str, str | Secret]) -> str:
@@ -157,22 +170,16 @@ def _whole(form: Mapping[str, str | Secret]) -> str:
     return text if "://" in text else f"//{text}"
 
 
-class _Entrance:
+class _Entrance(auth.Form):
     """One login on its way: what was given, and the sessions that are opened with it."""
 
     def __init__(self, form: Mapping[str, str | Secret], settings: Settings, announce: Announce) -> None:
-        self.form, self.settings, self.announce = form, settings, announce
+        super().__init__(form)
+        self.settings, self.announce = settings, announce
         self.entra: Auth | None = None
         self.verify = settings.verify
         self.subscription = self.text("subscription")
         self.opened: list[Session] = []
-
-    def text(self, name: str) -> str:
-        value = self.form.get(name) or ""
-        return (value.reveal() if isinstance(value, Secret) else str(value)).strip()
-
-    def secret(self, name: str) -> Secret:
-        return Secret(self.form.get(name) or "")
 
     def url(self, name: str, default: str) -> str:
         return address.checked(self.text(name) or default, name=name, verify=self.verify)
@@ -217,9 +224,7 @@ class _Entrance:
     def _application(self, credentials: Auth | None) -> Session | None:
         if credentials is None:
             return None
-        session = self._open(address.application(self.text("app_url"), verify=self.verify), credentials)
-        session.limit(QUERY, QUERY_RATE)
-        return session
+        return _paced(self._open(address.application(self.text("app_url"), verify=self.verify), credentials))
 
     def _credentials(self, method: str) -> tuple[Auth | None, Auth | None, str]:
         """What opens the application, what opens management, and who one is."""
@@ -285,8 +290,9 @@ def beside(
         raise ConfigError(
             "an API token opens one application only: give api_token=... or bearer=... of this one"
         )
-    session = Session(url, auth=found, settings=login.settings, headers={"Host": host} if host else {})
-    session.limit(QUERY, QUERY_RATE)
+    session = _paced(
+        Session(url, auth=found, settings=login.settings, headers={"Host": host} if host else {})
+    )
     if not name:  # the same person: one list of what was asked
         session.exchanges = login.session.exchanges
     made = replace(
@@ -304,6 +310,13 @@ def beside(
         session.close()
         raise
     return made
+
+
+def _paced(session: Session) -> Session:
+    """The session of an application, which takes fewer queries than other calls; a sandbox takes any."""
+    if session.settings.rate is not None:
+        session.limit(QUERY, QUERY_RATE)
+    return session
 
 
 _NO_APPLICATION = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,12 +12,14 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from iotnb import loading, times
-from iotnb.client import Client, Devices, Rows, identifiers
+from iotnb.arguments import no_series
+from iotnb.client import Client, Devices, Page, Rows, identifiers
 from iotnb.errors import ConfigError, Incomplete
 from iotnb.loading import Load, Reader
 from iotnb.platforms.iotcentral import address, auth, queries, readers, rows
 from iotnb.platforms.iotcentral.api import Api
 from iotnb.platforms.iotcentral.api.apps import Apps
+from iotnb.platforms.iotcentral.api.chapter import document
 from iotnb.platforms.iotcentral.api.query import PATH, RATE
 from iotnb.platforms.iotcentral.fleet import Fleet
 from iotnb.platforms.iotcentral.happened import Happened
@@ -54,9 +55,8 @@ class IotCentral(Client):
     def __init__(self, login: auth.Login) -> None:
         self.journal = Journal()
         apps = Apps(login.control, subscription=login.subscription, resource_group=login.resource_group)
-        super().__init__(
-            login.session, Api(login.link, apps, self.journal), user=login.user, others=login.others
-        )
+        api = Api(login.link, apps, self.journal)
+        super().__init__(login.session, api, login=login, user=login.user, others=login.others)
         self.api: Api
         self.method, self.role, self.dps_url = login.method, login.role, login.dps_url
         self.fleet = Fleet(self.api)
@@ -67,7 +67,6 @@ class IotCentral(Client):
         self._happened: weakref.WeakKeyDictionary[Load, Happened] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
         self._histories: weakref.WeakKeyDictionary[Load, History] = weakref.WeakKeyDictionary()
-        self._whole: weakref.WeakSet[Load] = weakref.WeakSet()  # those that reduce here, not on the server
         self._all: weakref.WeakSet[Load] = weakref.WeakSet()  # those that ask for every device
 
     @classmethod
@@ -156,9 +155,12 @@ class IotCentral(Client):
 
     def _expanded(self, load: Load, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each device with its `properties`, read one by one: reported values, without their metadata."""
-        read = self.api.properties.get
+
+        def read(device: str) -> Iterator[tuple[str, dict[str, Any]]]:
+            yield device, rows.reported(self.api.properties.get(device, stop=load.stop))
+
         ids = [str(each["id"]) for each in documents]
-        found = dict(loading.each(ids, lambda device: [(device, rows.reported(read(device)))], load))
+        found = dict(loading.each(ids, read, load))
         return [
             {**each, "properties": found[device]} if found.get(device) else each
             for device, each in zip(ids, documents, strict=True)
@@ -190,13 +192,28 @@ class IotCentral(Client):
                 made += rows.latest(device, capability, document)
         return [row for row in made if series is None or readers.wanted(row["series"], series)]
 
+    def _reduces(
+        self,
+        load: Load,
+        sources: Sequence[str],
+        *,
+        series: list[str] | None,
+        aggregate: times.Interval,
+        function: str,
+        window: Window,  # noqa: ARG002  # the same at all times
+    ) -> bool:
+        chosen = [
+            each for template in self._by_template(load, sources) for each in self._asked(template, series)
+        ]
+        return readers.reducible([each for each in chosen if each.column], aggregate, function)
+
     def _reader(
         self,
         load: Load,
         sources: Sequence[str],
         *,
         series: list[str] | None,
-        aggregate: str | None,
+        aggregate: times.Interval | None,
         function: str,
         window: Window,
     ) -> Reader:
@@ -205,14 +222,11 @@ class IotCentral(Client):
         if series is not None:
             self._wanted(groups, series)
         chosen = {template: self._columns(load, template, series) for template in groups}
-        if aggregate and not all(_reducible(each, function) for each in chosen.values()):
-            self._whole.add(load)
-            load.note("reduced here: the platform reduces single numbers, and knows no std")
         parts: list[queries.Part] = []
         for template, devices in groups.items():
             names = [each.column for each in chosen[template]]
-            if aggregate and load not in self._whole:
-                parts += _reducing(template, names, devices, function, readers.bucket(aggregate))
+            if aggregate is not None and aggregate.span is not None:
+                parts += _reducing(template, names, devices, function, aggregate.span)
             else:
                 parts += queries.split(template, names, None if load in self._all else devices)
         capabilities = {(template, each.column): each for template in groups for each in chosen[template]}
@@ -259,9 +273,6 @@ class IotCentral(Client):
     def _parts(self, reader: Reader, sources: Sequence[str]) -> Sequence[str]:
         return list(reader.parts) if isinstance(reader, readers.Queries) else sources
 
-    def _aligned(self, window: Window, aggregate: str | None) -> Window:
-        return window if aggregate is None else readers.aligned(window, readers.bucket(aggregate))
-
     def _operations(self, load: Load, device: str | None, window: Window, status: str | None) -> Documents:  # noqa: ARG002  # sorted out by the caller
         workers = self.session.settings.workers
         with self._lock:
@@ -273,26 +284,6 @@ class IotCentral(Client):
             return history.of_all(listed)
         return history.of(self._document(load, device))
 
-    def _load(
-        self,
-        verb: str,
-        asked: Mapping[str, Any],
-        span: Window | None,
-        work: Callable[[Load], pd.DataFrame],
-        on_error: str,
-    ) -> pd.DataFrame:
-        aggregate = asked.get("aggregate")
-        if verb != "measurements" or not aggregate:
-            return super()._load(verb, asked, span, work, on_error)
-
-        def reduce(load: Load) -> pd.DataFrame:
-            frame = work(load)
-            if load not in self._whole:
-                return frame
-            return readers.reduced(frame, readers.bucket(aggregate), str(asked["function"]))
-
-        return super()._load(verb, asked, span, reduce, on_error)
-
     def _logout(self) -> None:
         self._login.entra = None  # the service knows no logout: what is left is to forget the tokens
 
@@ -301,16 +292,17 @@ class IotCentral(Client):
         return list(found)
 
     def _pages(
-        self, load: Load, ids: list[str] | None, read: Callable[[str | None], Documents]
-    ) -> list[list[dict[str, Any]]]:
-        if ids is not None:
-            self._known(load, ids)
-        return super()._pages(load, ids, read)
+        self, load: Load, ids: list[str] | None, read: Callable[[str | None], Iterator[Page]]
+    ) -> list[Page]:
+        return super()._pages(load, ids if ids is None else list(self._known(load, ids)), read)
 
     # -- devices and their templates ------------------------------------------------------------------------
 
     def _known(self, load: Load, ids: list[str] | None) -> dict[str, dict[str, Any]]:
-        """The documents of the devices of a load; raises ConfigError for one that is not there."""
+        """The documents of the devices of a load, but for those that could not be read and are gaps.
+
+        Raises ConfigError for one that is not there.
+        """
         if load not in self._documents:
             if ids is None:
                 self._all.add(load)
@@ -322,7 +314,7 @@ class IotCentral(Client):
 
     def _document(self, load: Load, device: str) -> dict[str, Any]:
         known = self._documents.get(load, {})
-        return known[device] if device in known else self.api.devices.get(device)
+        return known[device] if device in known else self.api.devices.get(device, stop=load.stop)
 
     def _telemetry(self, load: Load, device: str) -> Sequence[Capability]:
         model = self._model(load, self._document(load, device))
@@ -330,7 +322,7 @@ class IotCentral(Client):
 
     def _model(self, load: Load, document: Mapping[str, Any]) -> Model | None:
         template = document.get("template")
-        model = self.fleet.model(str(template)) if template else None
+        model = self.fleet.model(str(template), load) if template else None
         if model is None:
             load.note(
                 "devices without a template have no series: the platform cannot be asked for their data"
@@ -338,13 +330,15 @@ class IotCentral(Client):
         return model
 
     def _last(self, load: Load, device: str, capability: Capability) -> dict[str, Any]:
-        return self.api.telemetry.get(
+        answer = self.api.telemetry.answer(
             device,
             capability.own,
             component=capability.component,
             module=capability.module,
             stop=load.stop,
         )
+        load.count(pages=1, size=len(answer.body))
+        return {} if answer.status == 404 else document(answer)
 
     def _by_template(self, load: Load, sources: Sequence[str]) -> dict[str, list[str]]:
         """Template -> its devices among those asked for."""
@@ -356,14 +350,15 @@ class IotCentral(Client):
                 groups.setdefault(model.id, []).append(device)
         return groups
 
+    def _asked(self, template: str, series: list[str] | None) -> list[Capability]:
+        """The telemetry of a template that was asked for."""
+        model = self.fleet.model(template)
+        measured = model.measured if model else ()
+        return [each for each in measured if series is None or readers.concerned(each, series)]
+
     def _columns(self, load: Load, template: str, series: list[str] | None) -> list[Capability]:
         """The telemetry of a template that can be queried and was asked for."""
-        model = self.fleet.model(template)
-        asked = [
-            each
-            for each in (model.measured if model else ())
-            if series is None or readers.concerned(each, series)
-        ]
+        asked = self._asked(template, series)
         for name in sorted({each.name for each in asked if not each.column}):
             reason = "telemetry of modules cannot be queried; latest() has the last value"
             if series is None:
@@ -382,10 +377,8 @@ class IotCentral(Client):
         for name in series:
             if any(readers.concerned(each, [name]) for each in telemetry):
                 continue
-            known = sorted({leaf for each in telemetry for leaf, _ in each.leaves})
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            hint = f"Near it: {', '.join(near)}." if near else f"They have {', '.join(known[:20]) or 'none'}."
-            raise ConfigError(f"no template of these devices has a series {name!r}. {hint}")
+            known = {leaf for each in telemetry for leaf, _ in each.leaves}
+            raise no_series(name, known, where="these devices' templates")
 
     def _place(self, subdomain: str) -> tuple[str, str]:
         """Address and host name of another application beside the one of this login."""
@@ -405,10 +398,3 @@ def _reducing(
     if names:
         for device in devices:
             yield from queries.reducing(template, names, device, function=function, bucket=bucket)
-
-
-def _reducible(chosen: Sequence[Capability], function: str) -> bool:
-    """Whether the platform can reduce all of these: single numbers, with a function that it has."""
-    return function in queries.FUNCTIONS and all(
-        each.kind in {"integer", "long", "double", "float"} for each in chosen
-    )

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from iotnb import loading
 from iotnb.errors import ConfigError, NotFound
 from iotnb.loading import Load
 from iotnb.platforms.iotcentral import model
@@ -62,34 +63,39 @@ class Fleet:
         near = difflib.get_close_matches(name, sorted(titles), n=3, cutoff=0.4) or sorted(titles)
         raise ConfigError(f"there is no device template {name!r}: it has {', '.join(near) or 'none'}")
 
-    def models(self, *, fresh: bool = False) -> dict[str, Model]:
+    def models(self, load: Load | None = None, *, fresh: bool = False) -> dict[str, Model]:
         """Template id -> model of all published templates."""
         with self._lock:
             if fresh or not self._models:
-                self._models = {each.id: each for each in map(model.read, self._api.templates.list())}
+                listed = self._api.templates.list(stop=load.stop if load else None)
+                self._models = {each.id: each for each in map(model.read, listed)}
             return dict(self._models)
 
-    def model(self, template: str) -> Model | None:
+    def model(self, template: str, load: Load | None = None) -> Model | None:
         """The model of a template, or None if it is not published."""
-        known = self.models()
-        return known.get(template) or self.models(fresh=True).get(template)
+        return self.models(load).get(template) or self.models(load, fresh=True).get(template)
 
     def documents(self, load: Load, ids: Sequence[str]) -> dict[str, Document]:
-        """The documents of devices; raises ConfigError for one that is not there."""
-        if len(ids) > ONE_BY_ONE:
-            listed = {str(each.get("id")): each for page in self.pages(load) for each in page}
-            found = {each: listed[each] for each in ids if each in listed}
-        else:
-            found = {}
-            for each in ids:
-                try:
-                    found[each] = self._api.devices.get(each)
-                except NotFound:
-                    break
-        gone = next((each for each in ids if each not in found), None)
-        if gone is not None:
-            raise ConfigError(f"there is no device {gone!r} in this application. {self._hint(load, gone)}")
-        return found
+        """The documents of devices; raises ConfigError for one that is not there.
+
+        One that cannot be read is left out, and a gap of the load.
+        """
+        if len(ids) <= ONE_BY_ONE:
+            return dict(loading.each(ids, lambda device: [(device, self._read(load, device))], load))
+        listed = {str(each.get("id")): each for page in self.pages(load) for each in page}
+        for device in ids:
+            if device not in listed:
+                raise self._gone(load, device)
+        return {device: listed[device] for device in ids}
+
+    def _read(self, load: Load, device: str) -> Document:
+        try:
+            return self._api.devices.get(device, stop=load.stop)
+        except NotFound:
+            raise self._gone(load, device) from None
+
+    def _gone(self, load: Load, device: str) -> ConfigError:
+        return ConfigError(f"there is no device {device!r} in this application. {self._hint(load, device)}")
 
     def _hint(self, load: Load, name: str) -> str:
         pages = self._api.devices.pages(stop=load.stop, filter=f"displayName eq {literal(name)}")
@@ -106,7 +112,7 @@ class Fleet:
         """
         asked = [str(each["id"]) for each in documents]
         if len(asked) > GATEWAYS:
-            kinds = {each.id for each in self.models().values() if each.gateway}
+            kinds = {each.id for each in self.models(load).values() if each.gateway}
             asked = [str(each["id"]) for each in documents if each.get("template") in kinds]
             load.note("parent: only devices whose template says that they are gateways were asked")
         found = (self._relationships(load, device) for device in asked)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from iotnb import frames, times
-from iotnb.errors import BadAnswer, ConfigError
+from iotnb.errors import BadAnswer
 from iotnb.frames import Columns
 from iotnb.loading import Page
 from iotnb.platforms.iotcentral import rows
 from iotnb.platforms.iotcentral.api import Api
 from iotnb.platforms.iotcentral.model import Capability
-from iotnb.platforms.iotcentral.queries import DEVICE, ROWS, TIME, Part
+from iotnb.platforms.iotcentral.queries import DEVICE, FUNCTIONS, ROWS, TIME, Part
 from iotnb.session import Answer
-from iotnb.times import EPOCH, Window
-
-_INTERVAL = re.compile(r"(\d{1,6})(s|min|m|h|d|w)")
+from iotnb.times import EPOCH, Interval
 
 
 @dataclass(frozen=True)
@@ -142,36 +138,14 @@ def concerned(capability: Capability, asked: Sequence[str]) -> bool:
     return wanted(capability.name, asked) or any(each.startswith(f"{capability.name}.") for each in asked)
 
 
-def bucket(aggregate: str) -> timedelta:
-    """An interval such as "1m", "15m", "1h", "1d"; raises ConfigError."""
-    found = _INTERVAL.fullmatch(aggregate.strip().lower())
-    span = timedelta(**{times.UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
-    if not span:
-        raise ConfigError(
-            f"aggregate={aggregate!r} is no interval: write whole seconds, minutes, hours or days, such as "
-            "'15m' or '1d'"
-        )
-    return span
-
-
-def reduced(frame: pd.DataFrame, span: timedelta, function: str) -> pd.DataFrame:
-    """A table of measurements reduced here: one value an interval, at its start in UTC."""
-    numbers = frame[frame["value"].notna()]
-    if numbers.empty:
-        return frames.empty("measurements")
-    names = ["device", "series", "unit"]
-    keys = [numbers[name].astype("object").where(numbers[name].notna(), None) for name in names]
-    step, origin = pd.Timedelta(span), pd.Timestamp(EPOCH)
-    begins = origin + (numbers["time"] - origin) // step * step
-    made = numbers["value"].groupby([*keys, begins], dropna=False).agg(function).dropna().reset_index()
-    made.columns = pd.Index([*names, "time", "value"])
-    records = made.astype("object").where(made.notna(), None).to_dict("records")
-    return frames.measurements([frames.columns(cast("list[dict[str, Any]]", records))])
-
-
-def aligned(window: Window, span: timedelta) -> Window:
-    """The window with its start at the beginning of an interval, so that the first one is whole."""
-    return Window(window.start - (window.start - EPOCH) % span, window.end)
+def reducible(chosen: Sequence[Capability], step: Interval, function: str) -> bool:
+    """Whether the platform reduces all of these: single numbers, in intervals that tile the day."""
+    return (
+        function in FUNCTIONS
+        and step.span is not None
+        and timedelta(days=1) % step.span == timedelta(0)
+        and all(each.kind in {"integer", "long", "double", "float"} for each in chosen)
+    )
 
 
 def _moments(results: Sequence[Any], key: str) -> NDArray[np.datetime64]:

@@ -183,7 +183,7 @@ def _job(document: Json) -> dict[str, Any]:
     done = word in {"SUCCESSFUL", "FAILED", "CANCELLED"}
     failure = result.get("error") or result.get("message")
     if word == "FAILED" and not failure:
-        failure = f"the job {job.get('id')} says no more than {status!r}"
+        failure = f"the job says no more than {status!r}"
     return {
         "time": start,
         "operation": f"{job.get('id')}/{result.get('id')}",

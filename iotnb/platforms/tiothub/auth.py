@@ -194,14 +194,13 @@ def _method(values: Mapping[str, str | Secret], form: _Form) -> Method:
     return auth.choose_method("tiothub", FIELDS, METHODS, {"origin": form.origin, **wanted})
 
 
-class _Form:
+class _Form(auth.Form):
     """The values of a login, checked one by one."""
 
     def __init__(self, values: Mapping[str, str | Secret]) -> None:
-        self._values = values
-        defaults = {each.name: each.default for each in FIELDS}
-        self.origin = self.text("origin") or defaults["origin"]
-        self.application_type = self.text("application_type") or defaults["application_type"]
+        super().__init__(values, FIELDS)
+        self.origin = self.text("origin")
+        self.application_type = self.text("application_type")
         edition = self.text("edition").lower()
         if edition not in {"", "tiothub", "standard"}:
             raise ConfigError(f"edition={edition!r} is none: leave it out for T IoT Hub, or write 'standard'")
@@ -217,13 +216,6 @@ class _Form:
         for name, allowed in (("dialect", DIALECTS), ("client_authentication", ("auto", "form", "basic"))):
             if self.text(name) and self.text(name) not in allowed:
                 raise ConfigError(f"{name}={self.text(name)!r} is not one of {', '.join(allowed)}")
-
-    def text(self, name: str) -> str:
-        value = self._values.get(name) or ""
-        return (value.reveal() if isinstance(value, Secret) else str(value)).strip()
-
-    def secret(self, name: str) -> Secret:
-        return Secret(self.text(name))
 
 
 class ClientCredentials:

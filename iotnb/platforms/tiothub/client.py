@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 import pandas as pd
 
 from iotnb import frames, loading, times
-from iotnb.client import Client, Rows
+from iotnb.arguments import no_series
+from iotnb.client import Client, Page, Rows
 from iotnb.errors import ConfigError, Forbidden, NotFound
+from iotnb.frames import Cells
+from iotnb.live import Push, Wanted
 from iotnb.loading import Load
 from iotnb.platforms.tiothub import auth, history, inventory, readers, sims
 from iotnb.platforms.tiothub import rows as documents
 from iotnb.platforms.tiothub.api import Api
+from iotnb.platforms.tiothub.pushed import MOST, Webhook
 from iotnb.secret import Secret
 from iotnb.session import Settings
 from iotnb.times import Window
+from iotnb.transport import loopback
 
 Documents = Iterator[list[dict[str, Any]]]
 
@@ -45,10 +50,11 @@ class TIoTHub(Client):
     METHODS = auth.METHODS
     supports = frozenset({"devices", "series", "latest", "measurements", "operations"})
     rows: ClassVar[Rows] = documents
+    windowed = False  # its messages have no filter by time
 
     def __init__(self, login: auth.Login) -> None:
         first, *others = login.api.sessions()
-        super().__init__(first, login.api, user=login.user, others=others)
+        super().__init__(first, login.api, user=login.user, others=others, login=login)
         self.api: Api
         self.method, self.tenant, self.tenants = login.method, login.tenant, login.tenants
         self.rights, self.origin = login.rights, login.origin
@@ -103,22 +109,15 @@ class TIoTHub(Client):
 
     def _reader(
         self,
-        load: Load,
+        load: Load,  # noqa: ARG002  # the reader is told it with each device
         sources: Sequence[str],  # noqa: ARG002  # the same reader serves all devices
         *,
         series: list[str] | None,
-        aggregate: str | None,
-        function: str,
+        aggregate: times.Interval | None,  # noqa: ARG002  # the platform does not reduce
+        function: str,  # noqa: ARG002  # the same
         window: Window,  # noqa: ARG002  # the reader is told it with each device
     ) -> readers.Uplink:
-        if aggregate is not None:
-            load.note("the platform does not reduce: the messages were read whole and reduced here")
-        return readers.Uplink(
-            self.api, series=series, aggregate=aggregate, function=function, silent=self._cards
-        )
-
-    def _aligned(self, window: Window, aggregate: str | None) -> Window:
-        return window if aggregate is None else readers.aligned(window, aggregate)
+        return readers.Uplink(self.api, series=series, silent=self._cards)
 
     def _operations(
         self,
@@ -136,6 +135,15 @@ class TIoTHub(Client):
             yield from told.of(device, node=device not in self._cards)
         else:
             yield from told.all(self._identifiers(load, None))
+
+    def _live(self, wanted: Wanted) -> Push | None:
+        """A webhook, where the platform can reach this machine; it posts messages of devices only."""
+        reachable = wanted.inbox is not None or loopback(urlsplit(self.session.base_url).hostname)
+        if "measurements" not in wanted.verbs or not reachable:
+            return None
+        load = Load(workers=self.session.settings.workers)
+        devices = [each for each in self._identifiers(load, wanted.devices) if each not in self._cards]
+        return Webhook(self.api, devices, wanted) if 0 < len(devices) <= MOST else None
 
     def _logout(self) -> None:
         if self._credentials is not None:
@@ -185,13 +193,11 @@ class TIoTHub(Client):
         lacking = [each for each in series if not _among(each, known)]
         if not lacking or not sources or len(sources) > PROBED or load.stop.is_set():
             return
-        near = difflib.get_close_matches(lacking[0], sorted(known), n=3, cutoff=0.4)
-        hint = f"Near it: {', '.join(near)}." if near else f"They have {', '.join(sorted(known)) or 'none'}."
-        raise ConfigError(f"none of the {len(sources)} devices has a series {lacking[0]!r}. {hint}")
+        raise no_series(lacking[0], known, where=f"the {len(sources)} devices")
 
     def _pages(
-        self, load: Load, ids: list[str] | None, read: Callable[[str | None], Documents]
-    ) -> list[list[dict[str, Any]]]:
+        self, load: Load, ids: list[str] | None, read: Callable[[str | None], Iterator[Page]]
+    ) -> list[Page]:
         if ids is not None:
             self._exist(load, ids)
         return super()._pages(load, ids, read)
@@ -228,19 +234,12 @@ class TIoTHub(Client):
 
     # -- further columns ------------------------------------------------------------------------------------
 
-    def _table(
-        self,
-        table: str,
-        pages: Iterable[list[dict[str, Any]]],
-        row: Callable[[Mapping[str, Any]], dict[str, Any]],
-        expand: bool,
-    ) -> pd.DataFrame:
-        listed = list(pages)
-        frame = super()._table(table, listed, row, expand)
+    def _table(self, table: str, pages: Sequence[Cells], *, expand: bool) -> pd.DataFrame:
+        frame = super()._table(table, pages, expand=expand)
         if not expand:
             return frame
         if table == "devices":
-            return _with_sims(frame, [sims.beside(each) for page in listed for each in page])
+            return _with_sims(frame, [sims.beside(each) for page in pages for each in page.documents])
         if table == "operations":
             end = frame["finished"].fillna(pd.Timestamp(times.now()))
             waited = (end - frame["time"]).where(frame["kind"] == "command").astype("timedelta64[us]")

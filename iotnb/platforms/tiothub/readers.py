@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import pandas as pd
-
 from iotnb import frames, times
-from iotnb.errors import ConfigError
 from iotnb.frames import Columns
 from iotnb.loading import Load
 from iotnb.platforms.tiothub import names, rows
@@ -24,9 +20,6 @@ Row = dict[str, Any]
 
 MARGIN = timedelta(hours=1)  # what a filter by time is asked for beyond the window
 
-_INTERVAL = re.compile(r"([1-9]\d{0,2})(s|min|m|h|d|w)")
-_SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
 
 class Uplink:
     """Reads what devices sent. The platform has no filter of time that can be relied upon.
@@ -35,41 +28,25 @@ class Uplink:
     have no messages.
     """
 
-    def __init__(
-        self,
-        api: Api,
-        *,
-        series: Sequence[str] | None,
-        aggregate: str | None = None,
-        function: str = "mean",
-        silent: Container[str] = (),
-    ) -> None:
+    def __init__(self, api: Api, *, series: Sequence[str] | None, silent: Container[str] = ()) -> None:
         self._api, self._series = api, None if series is None else set(series)
-        self._step = None if aggregate is None else interval(aggregate)
-        self._function, self._silent = function, silent
+        self._silent = silent
         # a one-based server is better compared with what it says that it holds
         self._narrow = api.dialect != "one-based"
 
     def read(self, source: str, window: Window, load: Load) -> Iterator[Columns]:
-        """The values of one device in the window, page by page; reduced ones at once."""
-        kept: list[Row] = []
+        """The values of one device in the window, page by page."""
         names_seen: set[str] = set()
         for page in self.rows(source, load, window):
             inside = [row for row in page if _inside(row["time"], window)]
             names_seen.update(row["series"] for row in inside)
             found = [row for row in inside if self.wanted(row["series"])]
-            if self._step is not None:
-                kept += found
-            elif found:
+            if found:
                 load.count(rows=len(found))
                 yield frames.columns(found)
         if self._series is not None and names_seen and not any(map(self.wanted, names_seen)):
             shown = ", ".join(sorted(names_seen)[:8])
             load.note(f"{source} has none of the series asked for in this window; it has {shown}")
-        if kept and self._step is not None:
-            made = reduced(kept, self._step, self._function)
-            load.count(rows=len(made))
-            yield frames.columns(made)
 
     def rows(self, source: str, load: Load, window: Window | None = None) -> Iterator[list[Row]]:
         """The rows of all messages of a device, page by page; what is missing becomes a gap."""
@@ -174,33 +151,6 @@ class Uplink:
             )
 
 
-def interval(aggregate: str) -> timedelta:
-    """An interval `15m`, `1h`, `1d` ... as a span; raises ConfigError."""
-    found = _INTERVAL.fullmatch(aggregate.strip())
-    if found is None:
-        raise ConfigError(
-            f"aggregate={aggregate!r} is no interval: write up to 999 and one of s, m, h, d or w, like '15m'"
-        )
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
-
-
-def aligned(window: Window, aggregate: str) -> Window:
-    """The window with its start at the beginning of an interval, so that the first one is whole."""
-    return Window(_floor(window.start, interval(aggregate)), window.end)
-
-
-def reduced(listed: Sequence[Row], step: timedelta, function: str) -> list[Row]:
-    """Rows reduced to one a series and interval, at its start; texts are left out."""
-    numbers = [row for row in listed if row["value"] is not None and row["time"] is not None]
-    if not numbers:
-        return []
-    frame = pd.DataFrame(numbers)
-    frame["time"] = [_floor(at, step) for at in frame["time"]]
-    made = frame.groupby(["device", "series", "time"], sort=True)["value"].agg(function).dropna()
-    records: list[Any] = made.reset_index().to_dict("records")
-    return [{**each, "time": each["time"].to_pydatetime(), "value": float(each["value"])} for each in records]
-
-
 def described(found: Sequence[Row]) -> list[Row]:
     """Rows of the series table from rows of measurements of one device."""
     made: dict[str, Row] = {}
@@ -245,7 +195,3 @@ def _key(row: Row) -> datetime:
 def _inside(at: datetime | None, window: Window) -> bool:
     """Whether a time lies in the window; a message whose time cannot be read is kept."""
     return at is None or window.start <= at < window.end
-
-
-def _floor(at: datetime, step: timedelta) -> datetime:
-    return at - (at - times.EPOCH) % step

@@ -45,10 +45,8 @@ DOCUMENTS: list[dict[str, Any]] = [
 
 
 def read(documents: list[dict[str, Any]]) -> list[objects.Object]:
-    found: list[objects.Object] = objects.page(json.dumps({"managedObjects": documents}).encode())[
-        "managedObjects"
-    ]
-    return found
+    page = objects.page(json.dumps({"managedObjects": documents}).encode())
+    return [objects.decoded(each) for each in page["managedObjects"]]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -69,7 +67,7 @@ def test_they_are_mappings_like_any_other() -> None:
 def test_the_direct_parent_counts_where_it_is_known() -> None:
     references = [{"managedObject": {"id": number}} for number in ("1", "2", "3")]
     (found,) = read([{"id": "4", "deviceParents": {"references": references}}])
-    assert found.ancestors() == ["1", "2", "3"]
+    assert found.ancestors == ("1", "2", "3")
     assert rows.device(found)["parent"] == "1"
     found.parent = "2"
     assert rows.device(found)["parent"] == "2"

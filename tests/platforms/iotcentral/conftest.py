@@ -18,7 +18,8 @@ Enter = Callable[..., IotCentral]
 def served() -> Iterator[Sandbox]:
     """One sandbox for all tests; they make things of their own."""
     module = import_module("iotnb.sandbox.iotcentral")
-    with sandbox.start({"iotcentral": module}, seed=3, devices=12, days=3) as running:  # type: ignore[dict-item]
+    quick = {"iotcentral": {"export_seconds": 0.1, "export_period": 0.2, "job_seconds": 0.2}}
+    with sandbox.start({"iotcentral": module}, seed=3, devices=12, days=3, switches=quick) as running:  # type: ignore[dict-item]
         yield running
 
 

@@ -81,6 +81,14 @@ def test_a_service_principal_opens_both_and_renews_itself(enter, served):
         enter(method="client_credentials", directory="nowhere")
 
 
+def test_of_several_credentials_the_plainest_opens(enter):
+    assert enter().method == "api_token"
+    assert enter(api_token="").method == "bearer"
+    assert enter(api_token="", bearer="").method == "client_credentials"
+    nothing = dict.fromkeys(("api_token", "bearer", "client_secret", "client_id", "app_url"), "")
+    assert enter(**nothing).method == "management"
+
+
 def test_a_principal_that_is_no_user_of_the_application_is_told(enter, served):
     stranger = served.info()["iotcentral"]["principals"]["stranger"]
     with pytest.raises(errors.Forbidden, match="enterprise application"):
@@ -257,7 +265,7 @@ def test_one_series_of_one_device(client, served):
     device = series["device"].iloc[0]
     frame = client.measurements(device, series=str(name), since="6h")
     assert set(frame["series"]) == {name}
-    with pytest.raises(errors.ConfigError, match="no template of these devices"):
+    with pytest.raises(errors.ConfigError, match="none of these devices' templates"):
         client.measurements(device, series="no.such", since="6h")
 
 

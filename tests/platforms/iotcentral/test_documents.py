@@ -110,7 +110,7 @@ def alike(printed: Any, given: Any) -> bool:
     return isinstance(given, int | float) if isinstance(printed, float) else bool(printed == given)
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("[0-9]*.json")), ids=lambda path: path.stem)
 def test_the_client_sends_what_is_printed(path: Path, sent: list[Exchange]) -> None:
     document = json.loads(path.read_text())
     request = document["request"]
@@ -135,4 +135,4 @@ def test_the_client_sends_what_is_printed(path: Path, sent: list[Exchange]) -> N
 
 
 def test_all_of_it_is_there() -> None:
-    assert len(list(FOLDER.glob("*.json"))) >= 14
+    assert len(list(FOLDER.glob("[0-9]*.json"))) >= 14

@@ -154,7 +154,7 @@ def test_values_are_reduced_here(client: TIoTHub) -> None:
     got = hourly[hourly["series"] == series].set_index("time")["value"]
     np.testing.assert_allclose(got.iloc[1:-1], expected.reindex(got.index).iloc[1:-1])
     with pytest.raises(ConfigError, match="no interval"):
-        client.measurements(device, aggregate="1y")
+        client.measurements(device, aggregate="yearly")
 
 
 def test_operations_are_commands_with_their_waiting_time(client: TIoTHub) -> None:

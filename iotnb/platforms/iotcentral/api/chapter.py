@@ -149,9 +149,9 @@ class Collection(Chapter):
         """All documents; `filter`, `orderby`, `maxpagesize` in the platform's words where it takes them."""
         return [each for page in self.pages(stop=stop, **filters) for each in page.items]
 
-    def get(self, id: str) -> Document:
+    def get(self, id: str, *, stop: threading.Event | None = None) -> Document:
         """One document by its id."""
-        return self._json("GET", self._at(id))
+        return self._json("GET", self._at(id), stop=stop)
 
     def find(self, id: str) -> Document | None:
         """One document by its id, or None if there is none."""

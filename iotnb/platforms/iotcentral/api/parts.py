@@ -9,6 +9,7 @@ from typing import Any
 from iotnb.errors import ConfigError, RequestError
 from iotnb.platforms.iotcentral.api.chapter import Chapter, Document, Link, document, segment
 from iotnb.platforms.iotcentral.journal import Journal
+from iotnb.session import Answer
 
 
 def place(device: str, component: str = "", module: str = "") -> str:
@@ -31,9 +32,21 @@ class Telemetry(Chapter):
         stop: threading.Event | None = None,
     ) -> Document:
         """The last value, or an empty object when there has never been one."""
-        path = f"{place(device, component, module)}/telemetry/{segment(name)}"
-        answer = self._request("GET", path, expect={404}, stop=stop)
+        answer = self.answer(device, name, component=component, module=module, stop=stop)
         return {} if answer.status == 404 else document(answer)
+
+    def answer(
+        self,
+        device: str,
+        name: str,
+        *,
+        component: str = "",
+        module: str = "",
+        stop: threading.Event | None = None,
+    ) -> Answer:
+        """The same as the answer that it came in, which may be a 404."""
+        path = f"{place(device, component, module)}/telemetry/{segment(name)}"
+        return self._request("GET", path, expect={404}, stop=stop)
 
 
 class Properties(Chapter):
@@ -43,9 +56,16 @@ class Properties(Chapter):
         super().__init__(link)
         self._journal = journal
 
-    def get(self, device: str, *, component: str = "", module: str = "") -> Document:
+    def get(
+        self,
+        device: str,
+        *,
+        component: str = "",
+        module: str = "",
+        stop: threading.Event | None = None,
+    ) -> Document:
         """The properties that were ever set, with `$metadata`; components stand nested below the device."""
-        return self._json("GET", f"{place(device, component, module)}/properties")
+        return self._json("GET", f"{place(device, component, module)}/properties", stop=stop)
 
     def update(
         self, device: str, values: Mapping[str, Any], *, component: str = "", module: str = ""
