@@ -4,49 +4,54 @@ from __future__ import annotations
 
 import abc
 import contextvars
-import html
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, NoReturn, Protocol, Self, cast
+from typing import Any, NoReturn, Self, cast
 
 import pandas as pd
 
 import iotnb
-from iotnb import frames, loading, times
-from iotnb.auth import EndedAuth, Field, Method
-from iotnb.errors import ConfigError, Incomplete, LoggedOut, Unauthorized, Unsupported
+from iotnb import arguments, frames, loading, markup, times
+from iotnb.arguments import Devices, Moment, Since, identifiers
+from iotnb.auth import EndedAuth
+from iotnb.errors import ConfigError, Incomplete, LoggedOut, Unauthorized
 from iotnb.exchange import Exchange
+from iotnb.frames import Cells
+from iotnb.hooks import VERBS, Documents, Page, Rows
+from iotnb.inbox import Inbox
 from iotnb.jobs import Job, Progress
+from iotnb.live import Live, Push, Wanted
 from iotnb.loading import Load
+from iotnb.measuring import Measuring, Question
 from iotnb.secret import Secret
 from iotnb.session import Session, Settings
+from iotnb.storage import Identity, Target
 
-VERBS = ("devices", "series", "latest", "measurements", "operations", "events", "alarms")
+__all__ = [
+    "VERBS",
+    "Client",
+    "Devices",
+    "Documents",
+    "Moment",
+    "Page",
+    "Rows",
+    "Since",
+    "identifiers",
+]
+
 STATUSES = ("PENDING", "EXECUTING", "SUCCESSFUL", "FAILED", "CANCELLED")
 GAPS = 100  # of them in the provenance, which pandas copies with each selection; errors and jobs hold all
 FUNCTIONS = ("mean", "min", "max", "sum", "count", "std")
 
-Devices = pd.DataFrame | pd.Series | Iterable[str] | str | None
-Moment = str | datetime | None
-Since = str | datetime | timedelta | None
-Documents = Iterator[list[dict[str, Any]]]
-
 _IN_BACKGROUND: contextvars.ContextVar[bool] = contextvars.ContextVar("iotnb_job", default=False)
 
 
-class Rows(Protocol):
-    """A platform's `rows` module: pure functions from its JSON to the rows of our tables."""
-
-    def device(self, document: Mapping[str, Any], /) -> dict[str, Any]: ...  # noqa: D102
-    def operation(self, document: Mapping[str, Any], /) -> dict[str, Any]: ...  # noqa: D102
-    def event(self, document: Mapping[str, Any], /) -> dict[str, Any]: ...  # noqa: D102
-    def alarm(self, document: Mapping[str, Any], /) -> dict[str, Any]: ...  # noqa: D102
-
-
-class Client(abc.ABC):
+class Client(Measuring):
     """A login to one platform.
 
     The verbs (`devices()`, `measurements()`, ...) return DataFrames in iotnb's words; `api` speaks the
@@ -54,22 +59,18 @@ class Client(abc.ABC):
     verb returns everything that the server holds for the question, or raises Incomplete.
     """
 
-    platform: ClassVar[str]
-    title: ClassVar[str]
-    FIELDS: ClassVar[tuple[Field, ...]]
-    METHODS: ClassVar[tuple[Method, ...]]
-    supports: ClassVar[frozenset[str]]
-    rows: ClassVar[Rows]
-
-    def __init__(self, session: Session, api: Any, *, user: str = "", others: Sequence[Session] = ()) -> None:
+    def __init__(
+        self, session: Session, api: Any, *, login: Any = None, user: str = "", others: Sequence[Session] = ()
+    ) -> None:
         self.session = session
         self._sessions = (session, *others)  # a platform of several hosts has one for each
+        self.lendable = login  # what `type(self)(...)` makes an equal client from
         self.api = api
         self.user = user
         self.sources: dict[str, str] = {}
         self.last_job: Job[pd.DataFrame] | None = None
         self.on_progress: Callable[[Progress], None] | None = None
-        self._jobs: weakref.WeakSet[Job[pd.DataFrame]] = weakref.WeakSet()
+        self._jobs: weakref.WeakSet[Job[pd.DataFrame] | Live] = weakref.WeakSet()
 
     @classmethod
     @abc.abstractmethod
@@ -85,31 +86,36 @@ class Client(abc.ABC):
         type: str | None = None,  # noqa: A002  # the column of this name
         query: str | None = None,
         expand: bool = False,
+        documents: bool = False,
         on_error: str = "raise",
     ) -> pd.DataFrame:
         """The inventory: one row a device.
 
         Columns: device, name, type, status, last_seen, created, parent, owner, labels. `text` searches names
         and identifiers, `type` is exact, `query` is in the platform's own query language; all are applied by
-        the server. `expand=True` adds every scalar of the platform's document as a column under its path.
+        the server. `expand=True` adds every scalar of the platform's document as a column under its path,
+        `documents=True` the whole of it as JSON text, in the last column `document`; so do the other verbs.
         """
-        asked = {"text": text, "type": type, "query": query, "expand": expand or None}
+        question = {"text": text, "type": type, "query": query}
 
         def work(load: Load) -> pd.DataFrame:
-            came: list[list[dict[str, Any]]] = []
+            came: list[Cells] = []
+            row = self.rows.device
 
-            def read(_: str | None) -> Documents:
+            def read(_: str | None) -> Iterator[Cells]:
                 came.clear()  # a load that goes on after a new login starts over
-                for page in self._devices(load, text=text, type=type, query=query):
-                    came.append(page)
-                    yield page
+                for page in loading.ahead(self._devices(load, **question)):
+                    came.append(frames.cells("devices", page, row, keep=expand, documents=documents))
+                    yield came[-1]
 
-            load.peek = lambda: self._table("devices", list(came), self.rows.device, expand)
+            load.peek = lambda: self._table("devices", list(came), expand=expand)
             pages = self._pages(load, None, read)
             if expand:
-                pages = [self._expanded(load, page) for page in pages]
-            return self._table("devices", pages, self.rows.device, expand)
+                whole = [self._expanded(load, page.documents) for page in pages]
+                pages = [frames.cells("devices", each, row, keep=True, documents=documents) for each in whole]
+            return self._table("devices", pages, expand=expand)
 
+        asked = {**question, "expand": expand or None}
         return self._load("devices", asked, None, work, on_error)
 
     def series(self, devices: Devices = None, *, on_error: str = "raise") -> pd.DataFrame:
@@ -118,12 +124,12 @@ class Client(abc.ABC):
         Columns: device, series, unit, kind (number, text, bool), first, last (UTC).
         """
 
-        ids = _ids(devices)
+        ids = arguments.devices(devices)
 
         def work(load: Load) -> pd.DataFrame:
             return self._per_device("series", load, ids, lambda device: self._series(load, device))
 
-        return self._load("series", {"devices": _shown(ids)}, None, work, on_error)
+        return self._load("series", {"devices": arguments.shown(ids)}, None, work, on_error)
 
     def latest(
         self, devices: Devices = None, *, series: str | Sequence[str] | None = None, on_error: str = "raise"
@@ -132,12 +138,12 @@ class Client(abc.ABC):
 
         Columns: time (UTC), device, series, value, text, unit, age (timedelta).
         """
-        ids, wanted = _ids(devices), _names(series)
+        ids, wanted = arguments.devices(devices), arguments.names(series)
 
         def work(load: Load) -> pd.DataFrame:
             return self._per_device("latest", load, ids, lambda device: self._latest(load, device, wanted))
 
-        return self._load("latest", {"devices": _shown(ids), "series": wanted}, None, work, on_error)
+        return self._load("latest", {"devices": arguments.shown(ids), "series": wanted}, None, work, on_error)
 
     def measurements(
         self,
@@ -148,33 +154,44 @@ class Client(abc.ABC):
         until: Moment = None,
         aggregate: str | None = None,
         function: str = "mean",
+        cache: str | PathLike[str] | Target | None = None,
         on_error: str = "raise",
     ) -> pd.DataFrame:
         """Everything measured in [since, until): one row a value, oldest first.
 
         Columns: time (UTC), device, series, value (float64), text (for what is no number), unit. `since` is a
         span back from `until` ("24h", "7d") or a moment with a zone; `until` defaults to the present.
-        `aggregate` ("1m", "1h", "1d") has the server reduce each interval with `function` (mean, min, max,
-        sum, count, std); a row's time is then the start of its interval,
-        and the first interval is whole. Raises Incomplete with `.partial`
-        and `.gaps` when anything is missing, or warns and returns it with `on_error="report"`.
+        `aggregate` ("1m", "1h", "1d", "1M") reduces each interval with `function` (mean, min, max, sum,
+        count, std), on the server where it can; a row's time is then the start of its interval, in UTC, the
+        first interval is whole, and what is no number is left out. Raises Incomplete with `.partial` and
+        `.gaps` when anything is missing, or warns and returns it with `on_error="report"`. `cache` names the
+        directory of an archive (see `iotnb.archive`): only what it lacks is fetched, and kept in it.
         """
-        ids, wanted, span = _ids(devices), _names(series), times.window(since, until)
-        span = self._aligned(span, aggregate)
-        if function not in FUNCTIONS:
-            raise ConfigError(f"function={function!r} is not one of {', '.join(FUNCTIONS)}")
-        asked = {"devices": _shown(ids), "series": wanted, "aggregate": aggregate}
-        if aggregate:
-            asked["function"] = function
+        ids, wanted, span = arguments.devices(devices), arguments.names(series), times.window(since, until)
+        step = None if aggregate is None else times.interval(aggregate)
+        if step is not None:
+            span = step.aligned(span)
+        arguments.word("function", function, FUNCTIONS)
+        asked: dict[str, Any] = {"devices": arguments.shown(ids), "series": wanted}
+        if step is not None:
+            asked |= {"aggregate": str(step), "function": function}
+
+        question = Question(ids, wanted, span, step, function)
+        if cache is not None:
+            target = cache if isinstance(cache, Target) else Target(Path(cache))
+            asked["cache"] = str(target.folder)
 
         def work(load: Load) -> pd.DataFrame:
-            sources = self._identifiers(load, ids)
-            reader = self._reader(
-                load, sources, series=wanted, aggregate=aggregate, function=function, window=span
+            if cache is None:
+                return self._measured(load, question)
+            began = time.perf_counter()
+            return self._archived(
+                load,
+                question,
+                target,
+                Identity(self.platform, self.host, self.user),
+                lambda: self._provenance("measurements", asked, span, load, time.perf_counter() - began),
             )
-            if isinstance(reader, loading.Whole):
-                return frames.measurements(loading.whole(reader, sources, span, load))
-            return frames.measurements(loading.windows(reader, self._parts(reader, sources), span, load))
 
         return self._load("measurements", asked, span, work, on_error)
 
@@ -186,6 +203,7 @@ class Client(abc.ABC):
         until: Moment = None,
         status: str | None = None,
         expand: bool = False,
+        documents: bool = False,
         on_error: str = "raise",
     ) -> pd.DataFrame:
         """The history of operations sent to devices, oldest first.
@@ -193,17 +211,8 @@ class Client(abc.ABC):
         Columns: time (created, UTC), operation, device, kind, status (PENDING, EXECUTING, SUCCESSFUL,
         FAILED, CANCELLED), platform_status, finished (UTC), duration, failure, parameters (JSON text).
         """
-        if status is not None and status not in STATUSES:
-            raise ConfigError(f"status={status!r} is not one of {', '.join(STATUSES)}")
-        ids, span = _ids(devices), times.window(since, until)
-        asked = {"devices": _shown(ids), "status": status, "expand": expand or None}
-
-        def work(load: Load) -> pd.DataFrame:
-            pages = self._pages(load, ids, lambda device: self._operations(load, device, span, status))
-            frame = self._table("operations", pages, self.rows.operation, expand)
-            return frame if status is None else frame[frame["status"] == status].reset_index(drop=True)
-
-        return self._load("operations", asked, span, work, on_error)
+        narrow = {"status": arguments.word("status", status, STATUSES)}
+        return self._history("operations", devices, (since, until), narrow, expand, documents, on_error)
 
     def events(
         self,
@@ -213,14 +222,15 @@ class Client(abc.ABC):
         until: Moment = None,
         type: str | None = None,  # noqa: A002  # the column of this name
         expand: bool = False,
+        documents: bool = False,
         on_error: str = "raise",
     ) -> pd.DataFrame:
         """What devices reported to have happened, oldest first.
 
         Columns: time (UTC), event, device, type, text.
         """
-        span = times.window(since, until)
-        return self._reports("events", devices, span, type, expand, on_error)
+        narrow = {"type": type}
+        return self._history("events", devices, (since, until), narrow, expand, documents, on_error)
 
     def alarms(
         self,
@@ -230,6 +240,7 @@ class Client(abc.ABC):
         until: Moment = None,
         type: str | None = None,  # noqa: A002  # the column of this name
         expand: bool = False,
+        documents: bool = False,
         on_error: str = "raise",
     ) -> pd.DataFrame:
         """Alarms and their state, oldest first.
@@ -237,8 +248,8 @@ class Client(abc.ABC):
         Columns: time (last raised, UTC), alarm, device, type, severity (CRITICAL, MAJOR, MINOR, WARNING),
         status (ACTIVE, ACKNOWLEDGED, CLEARED), count, first_seen, cleared (UTC), text.
         """
-        span = times.window(since, until)
-        return self._reports("alarms", devices, span, type, expand, on_error)
+        narrow = {"type": type}
+        return self._history("alarms", devices, (since, until), narrow, expand, documents, on_error)
 
     def job(self, verb: str, *args: Any, **kwargs: Any) -> Job[pd.DataFrame]:
         """The same as `client.<verb>(...)` in the background: a started Job with progress and cancel().
@@ -252,6 +263,37 @@ class Client(abc.ABC):
             return cast("Job[pd.DataFrame]", getattr(self, verb)(*args, **kwargs))
         finally:
             _IN_BACKGROUND.reset(token)
+
+    def live(
+        self,
+        devices: Devices = None,
+        *,
+        verbs: str | Sequence[str] = ("measurements", "alarms", "operations"),
+        series: str | Sequence[str] | None = None,
+        every: str | timedelta = "5s",
+        since: str | timedelta | None = None,
+        inbox: Inbox | None = None,
+        address: str = "",
+        **options: Any,
+    ) -> Live:
+        """What is new, as it arrives: `with client.live() as live: for batch in live: batch.frame ...`.
+
+        A batch holds rows of one verb, in its columns; `since` ("15m") also tells of the time before. Where
+        the platform tells of news by itself that is used, else it is asked `every` so often. After an outage
+        what was missed is fetched: nothing is lost, nothing comes twice. `inbox` with its public `address` is
+        for platforms that post to a webhook. Verbs that the platform lacks are left out, see `lacking`.
+
+        Options: values that arrive more than `late` ("1m") after their time may be missed where the platform
+        is asked; alarms and operations are followed for `reach` ("6h"); `keep` rows wait for their reader.
+        """
+        ids, wanted = arguments.devices(devices), arguments.names(series)
+
+        def push(chosen: tuple[str, ...]) -> Push | None:
+            return self._live(Wanted(devices=ids, series=wanted, verbs=chosen, inbox=inbox, address=address))
+
+        made = Live(self, ids, verbs=verbs, series=wanted, every=every, since=since, push=push, **options)
+        self._jobs.add(made)
+        return made
 
     # -- the login --------------------------------------------------------------------------------------
 
@@ -267,8 +309,23 @@ class Client(abc.ABC):
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """The last requests and answers, oldest first, secrets blanked."""
-        return list(self.session.exchanges)
+        """The last requests and answers of all its sessions, oldest first, secrets blanked."""
+        # some platforms' sessions write into one list
+        found = {id(each): each for session in self._sessions for each in list(session.exchanges)}
+        return sorted(found.values(), key=lambda exchange: exchange.started)
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The doors to the network: one for each host of the platform."""
+        return self._sessions
+
+    @property
+    def scopes(self) -> pd.DataFrame | None:
+        """What the login asked for and was granted, one row a scope; None where there are no scopes.
+
+        Columns: scope, asked, granted, lost, blocks (what a scope that was not granted blocks) and opens.
+        """
+        return None
 
     @property
     def logged_in(self) -> bool:
@@ -317,71 +374,20 @@ class Client(abc.ABC):
         )
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in self.facts().items()
-        )
-        return f"<table style='color:var(--jp-content-font-color1,inherit)'>{cells}</table>"
+        shown = self.facts()
+        warning = shown.pop("warning", "")
+        counters = self.session.counters
+        shown["verbs"] = ", ".join(verb for verb in VERBS if verb in self.supports)
+        shown["so far"] = f"{counters.requests:,} requests, {counters.bytes / 1e6:,.1f} MB"
+        origins = {name: f"from {source}" for name, source in self.sources.items() if source != "default"}
+        parts = [markup.facts({name: text for name, text in shown.items() if name != "platform"})]
+        parts += [markup.line(f"Warning: {warning}.", tone=markup.ODD)] if warning else []
+        parts += [markup.fold("Where the login's values came from", markup.facts(origins))] if origins else []
+        state, tone = ("logged in", markup.GOOD) if self.logged_in else ("logged out", markup.ODD)
+        return markup.card(self.title, *parts, state=state, tone=tone)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds a login and cannot be pickled: connect again in the other process")
-
-    # -- the hooks of a platform --------------------------------------------------------------------------
-
-    def _devices(self, load: Load, *, text: str | None, type: str | None, query: str | None) -> Documents:  # noqa: A002
-        """Pages of the platform's device documents."""
-        raise self._unsupported()
-
-    def _expanded(self, load: Load, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The documents for `expand=True`, with what the platform keeps of a device in another place."""
-        return documents
-
-    def _series(self, load: Load, device: str) -> list[dict[str, Any]]:
-        """Rows of the series table for one device."""
-        raise self._unsupported()
-
-    def _latest(self, load: Load, device: str, series: list[str] | None) -> list[dict[str, Any]]:
-        """Rows of the latest table for one device; `age` is filled in by the caller."""
-        raise self._unsupported()
-
-    def _reader(
-        self,
-        load: Load,
-        sources: Sequence[str],
-        *,
-        series: list[str] | None,
-        aggregate: str | None,
-        function: str,
-        window: times.Window,
-    ) -> loading.Reader | loading.Whole:
-        """How this platform's measurements are read."""
-        raise self._unsupported()
-
-    def _parts(self, reader: loading.Reader, sources: Sequence[str]) -> Sequence[str]:
-        """What the reader reads one by one: the devices, unless the platform answers for many at once."""
-        return sources
-
-    def _aligned(self, window: times.Window, aggregate: str | None) -> times.Window:
-        """The window, widened where the platform's intervals begin before it."""
-        return window
-
-    def _operations(
-        self, load: Load, device: str | None, window: times.Window, status: str | None
-    ) -> Documents:
-        """Pages of operation documents of one device, or of all; created in the window, oldest first."""
-        raise self._unsupported()
-
-    def _events(self, load: Load, device: str | None, window: times.Window, type: str | None) -> Documents:  # noqa: A002
-        """Pages of event documents of one device, or of all."""
-        raise self._unsupported()
-
-    def _alarms(self, load: Load, device: str | None, window: times.Window, type: str | None) -> Documents:  # noqa: A002
-        """Pages of alarm documents of one device, or of all."""
-        raise self._unsupported()
-
-    def _logout(self) -> None:  # noqa: B027  # not every platform can
-        """Ends the login on the server, where the platform can."""
 
     # -- what the verbs share -----------------------------------------------------------------------------
 
@@ -412,7 +418,7 @@ class Client(abc.ABC):
             frame.attrs["iotnb"] = note
             if not load.gaps:
                 return frame
-            message = _gap_message(verb, load.gaps, len(frame))
+            message = load.missing(verb, len(frame))
             if on_error == "raise":
                 raise Incomplete(message, partial=frame, gaps=load.gaps)
             load.warning = message
@@ -428,23 +434,34 @@ class Client(abc.ABC):
             return cast("pd.DataFrame", job)
         return job.result()
 
-    def _reports(
-        self, verb: str, devices: Devices, span: times.Window, kind: str | None, expand: bool, on_error: str
+    def _history(
+        self,
+        verb: str,
+        devices: Devices,
+        window: tuple[Since, Moment],
+        narrow: Mapping[str, str | None],
+        expand: bool,
+        documents: bool,
+        on_error: str,
     ) -> pd.DataFrame:
-        """Events or alarms: what devices sent in a window, of one type or of all."""
-        read, row = (self._events, self.rows.event) if verb == "events" else (self._alarms, self.rows.alarm)
-        ids = _ids(devices)
-        asked = {"devices": _shown(ids), "type": kind, "expand": expand or None}
+        """What happened in a window: operations, events or alarms, narrowed to one status or type."""
+        ids, span = arguments.devices(devices), times.window(*window)
+        read, row = getattr(self, f"_{verb}"), getattr(self.rows, verb.removesuffix("s"))
+        ((column, wanted),) = narrow.items()
 
         def work(load: Load) -> pd.DataFrame:
-            pages = self._pages(load, ids, lambda device: read(load, device, span, kind))
-            return self._table(verb, pages, row, expand)
+            def pages(device: str | None) -> Iterator[Cells]:
+                found = read(load, device, span, wanted)
+                for page in loading.ahead(found) if device is None else found:
+                    yield frames.cells(verb, page, row, keep=expand, documents=documents)
 
+            frame = self._table(verb, self._pages(load, ids, pages), expand=expand)
+            if column == "status" and wanted is not None:  # not every server filters by it
+                frame = frame[frame[column] == wanted].reset_index(drop=True)
+            return frame
+
+        asked = {"devices": arguments.shown(ids), **narrow, "expand": expand or None}
         return self._load(verb, asked, span, work, on_error)
-
-    def _unsupported(self, verb: str = "such table") -> Unsupported:
-        has = ", ".join(each for each in VERBS if each in self.supports)
-        return Unsupported(f"{self.title} has no {verb}; it has {has}")
 
     def _provenance(
         self, verb: str, asked: Mapping[str, Any], span: times.Window | None, load: Load, seconds: float
@@ -466,24 +483,9 @@ class Client(abc.ABC):
             "notes": list(load.notes),
         }
 
-    def _pages(
-        self, load: Load, ids: list[str] | None, read: Callable[[str | None], Documents]
-    ) -> list[list[dict[str, Any]]]:
-        """Pages of documents: device by device at once, or in a single walk over all of them."""
-        if ids is None:
-            return loading.each([""], lambda _: read(None), load)
-        return loading.each(ids, read, load)
-
-    def _table(
-        self,
-        table: str,
-        pages: Iterable[list[dict[str, Any]]],
-        row: Callable[[Mapping[str, Any]], dict[str, Any]],
-        expand: bool,
-    ) -> pd.DataFrame:
-        """A table from pages of documents, in the order of time where it has one."""
-        documents = [document for page in pages for document in page]
-        made = frames.table(table, map(row, documents), documents=documents if expand else None)
+    def _table(self, table: str, pages: Sequence[Cells], *, expand: bool) -> pd.DataFrame:
+        """A table from its pages, in the order of time where it has one."""
+        made = frames.joined(table, pages, expand=expand)
         if "time" in made.columns:
             made = made.sort_values("time", kind="stable", ignore_index=True)
         return made
@@ -494,62 +496,3 @@ class Client(abc.ABC):
         """A table whose rows are found device by device."""
         found = loading.each(self._identifiers(load, ids), lambda device: [rows(device)], load)
         return frames.table(table, (row for part in found for row in part))
-
-    def _identifiers(self, load: Load, ids: list[str] | None) -> list[str]:
-        """The devices that a verb was asked for; None means all that the server has."""
-        if ids is not None:
-            return ids
-        pages = self._pages(load, None, lambda _: self._devices(load, text=None, type=None, query=None))
-        return [str(self.rows.device(document)["device"]) for page in pages for document in page]
-
-
-def identifiers(devices: pd.DataFrame | pd.Series | Iterable[Any] | str) -> list[str]:
-    """Device identifiers as text, each once, in the given order.
-
-    Takes a DataFrame with a `device` column (a picker's selection), a Series, an iterable, or one identifier.
-    """
-    if isinstance(devices, pd.DataFrame) and "device" not in devices.columns:
-        raise ConfigError("devices= is a DataFrame without a column 'device': pass one of client.devices()")
-    # a single row of a table of devices is a Series with the columns' names
-    if isinstance(devices, pd.DataFrame) or (isinstance(devices, pd.Series) and "device" in devices.index):
-        devices = devices["device"]
-    listed: list[Any] = [devices] if pd.api.types.is_scalar(devices) else list(devices)
-    for each in listed:
-        if each is None or isinstance(each, float | bool) or pd.isna(each) or not str(each).strip():
-            raise ConfigError(f"devices= holds {each!r}: a device identifier is text, such as '2480300'")
-    return list(dict.fromkeys(str(each).strip() for each in listed))
-
-
-def _names(series: str | Sequence[str] | None) -> list[str] | None:
-    if series is None:
-        return None
-    names = [series] if isinstance(series, str) else [str(each) for each in series]
-    if not names:
-        raise ConfigError("series= is empty: name at least one, or leave it out for all")
-    return names
-
-
-def _ids(devices: Devices) -> list[str] | None:
-    return None if devices is None else identifiers(devices)
-
-
-def _shown(ids: list[str] | None) -> Any:
-    """What the provenance says of the devices: small, however many there are."""
-    return f"{len(ids)} devices" if ids is not None and len(ids) > 20 else ids
-
-
-def _gap_message(verb: str, gaps: Sequence[Mapping[str, Any]], rows: int) -> str:
-    shown = []
-    for gap in gaps[:3]:
-        what = gap.get("item") or "all devices"
-        span = f" from {gap['start']} to {gap['end']}" if gap.get("start") else ""
-        shown.append(f"  {what}{span}: {gap.get('reason', '')}")
-    missing = f"{len(gaps)} parts are" if len(gaps) > 1 else "1 part is"
-    lines = [f"{verb} are incomplete: {rows:,} rows came, {missing} missing", *shown]
-    if len(gaps) > 3:
-        lines.append(f"  and {len(gaps) - 3} more")
-    lines.append(
-        "The rows that came are in .partial of this error, what is missing in .gaps; ask again for the gaps, "
-        'or pass on_error="report" to get the rows with a warning.'
-    )
-    return "\n".join(lines)

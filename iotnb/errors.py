@@ -19,6 +19,7 @@ IotnbError
 ├── ForeignHost                       a link or redirect leaves the client's own hosts
 ├── BadAnswer                         a 2xx answer that is not what the document promises
 ├── Incomplete                        a load has gaps; .partial holds what came
+├── ArchiveError                      an archive is in use, damaged, or of something else
 └── Stopped                           cancelled by the user
 ```
 """
@@ -103,6 +104,10 @@ class Incomplete(IotnbError):
         super().__init__(message)
         self.partial = partial
         self.gaps = [dict(gap) for gap in gaps]
+
+
+class ArchiveError(IotnbError):
+    """An archive cannot be used: another process fills it, it is of another query, or it is damaged."""
 
 
 class IncompleteWarning(UserWarning):

@@ -15,8 +15,9 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import pandas as pd
 
-from iotnb import errors
+from iotnb import errors, markup
 from iotnb.loading import Load, Progress
+from iotnb.secret import scrub
 
 __all__ = ["Job", "Progress"]
 
@@ -28,6 +29,7 @@ Callback = Callable[[Progress], Any]
 STEP: Final = (
     0.1  # seconds: an interrupt arrives between two steps; also the shortest time between two reports
 )
+SHOWN: Final = 20  # gaps in a job's HTML
 GRACE: Final = 5.0  # seconds that an interrupted wait gives the load to hand over what it has
 
 
@@ -145,6 +147,19 @@ class Job(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Job({self.label or 'work'}, {self.state}: {self.progress.text()})"
+
+    def _repr_html_(self) -> str:
+        parts = [markup.line(self.progress.text())]
+        if self.error is not None:
+            parts.append(markup.line(scrub(str(self.error)), tone=markup.BAD))
+        if self.gaps:
+            names = ("item", "start", "end", "reason")
+            rows = [[gap.get(name, "") for name in names] for gap in self.gaps[:SHOWN]]
+            parts.append(markup.fold(f"{len(self.gaps):,} gaps", markup.table(names, rows)))
+        tone = {"failed": markup.BAD, "partial": markup.ODD, "waiting": markup.ODD}.get(
+            self.state, markup.GOOD
+        )
+        return markup.card(f"Job: {self.label or 'work'}", *parts, state=self.state, tone=tone)
 
     async def _finished(self) -> T:
         self.start()

@@ -7,16 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from iotnb.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    Moments = np.ndarray[Any, np.dtype[np.datetime64]]
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
+MONDAY = datetime(1970, 1, 5, tzinfo=UTC)  # from which weeks are counted
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+MONTHS = {"M": 1, "q": 3, "y": 12}
+
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d|w)")
+_INTERVAL = re.compile(r"([1-9]\d{0,2})(s|min|m|h|d|D|w|W|M|q|y)")
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
     r"(?:([Zz])|([+-])(\d{2}):?(\d{2}))",
@@ -36,6 +44,116 @@ class Window:
     def seconds(self) -> float:
         """The length in seconds."""
         return (self.end - self.start).total_seconds()
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A step of time such as 15m, 1h, 1d or 1M, in UTC and in step with the calendar.
+
+    `unit` is s, m, h, d, w (from Monday), M (months), q or y; several of them are counted from 1970.
+    """
+
+    count: int
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.count}{self.unit}"
+
+    @property
+    def span(self) -> timedelta | None:
+        """The length; None for months, quarters and years, which differ in theirs."""
+        return timedelta(seconds=self.count * SECONDS[self.unit]) if self.unit in SECONDS else None
+
+    def floor(self, moment: datetime) -> datetime:
+        """The start of the interval that a moment lies in."""
+        moment = moment.astimezone(UTC)
+        try:
+            if self.span is not None:
+                return moment - (moment - self._origin) % self.span
+            month = (moment.year - 1970) * 12 + moment.month - 1
+            month -= month % (self.count * MONTHS[self.unit])
+            return datetime(1970 + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+        except (OverflowError, ValueError):
+            return datetime.min.replace(tzinfo=UTC)  # an interval that begins before the year 1
+
+    def floors(self, moments: Moments, tz: str = "UTC") -> Moments:
+        """The starts of the intervals that moments (datetime64, UTC) lie in, as datetime64[us], UTC.
+
+        With `tz` the intervals follow the clocks of that zone: a day has 23 or 25 hours when they change, and
+        the hour that comes twice is two hours. Raises ConfigError for an unknown zone.
+        """
+        if tz != "UTC":
+            return self._local(moments, zone(tz))
+        import numpy as np
+
+        starts: Moments
+        if self.span is not None:
+            origin = np.datetime64(self._origin.replace(tzinfo=None), "us")
+            starts = moments - (moments - origin) % np.timedelta64(self.span, "us")
+        else:
+            months = moments.astype("M8[M]").astype(np.int64)
+            firsts = months - months % (self.count * MONTHS[self.unit])
+            starts = firsts.astype("M8[M]").astype("M8[us]")
+        return starts
+
+    def _local(self, moments: Moments, zone: ZoneInfo) -> Moments:
+        import numpy as np
+        import pandas as pd
+
+        wall = pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+        starts = pd.DatetimeIndex(self.floors(wall.to_numpy()))
+
+        def utc(*, first: bool) -> Moments:
+            """What is on the clock twice, taken as the first or the second time."""
+            local = starts.tz_localize(
+                zone, ambiguous=np.full(len(starts), first), nonexistent="shift_forward"
+            )
+            plain: Moments = local.tz_convert("UTC").tz_localize(None).to_numpy().astype("M8[us]")
+            return plain
+
+        first = utc(first=True)
+        if self.span is None or self.span > timedelta(hours=1):
+            return first  # a longer interval goes on when the clock is set back
+        second = utc(first=False)
+        chosen: Moments = np.where(second <= moments, second, first)
+        return chosen
+
+    def aligned(self, window: Window) -> Window:
+        """The window with its start at the start of an interval, so that the first one is whole."""
+        return Window(self.floor(window.start), window.end)
+
+    def after(self, moment: datetime) -> datetime:
+        """The start of the interval that follows the one that a moment lies in."""
+        start = self.floor(moment)
+        if self.span is not None:
+            return start + self.span
+        month = (start.year - 1970) * 12 + start.month - 1 + self.count * MONTHS[self.unit]
+        return datetime(1970 + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+
+    @property
+    def _origin(self) -> datetime:
+        return MONDAY if self.unit == "w" else EPOCH
+
+
+def zone(name: str) -> ZoneInfo:
+    """A time zone by its IANA name, such as `Europe/Berlin`; raises ConfigError for an unknown one."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise ConfigError(
+            f"tz={name!r} is no time zone: write a name such as 'Europe/Berlin', or 'UTC'"
+        ) from None
+
+
+def interval(text: str, *, name: str = "aggregate") -> Interval:
+    """An interval as a person writes it, `15m`, `1h`, `1d`, `1M`; raises ConfigError for anything else."""
+    found = _INTERVAL.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        raise ConfigError(
+            f"{name}={text!r} is no interval: write a number up to 999 and s, m, h, d, w, M (months), "
+            "q or y, such as '15m' or '1d'"
+        )
+    return Interval(int(found[1]), {"min": "m", "D": "d", "W": "w"}.get(found[2], found[2]))
 
 
 def now() -> datetime:
@@ -75,6 +193,14 @@ def window(
             "Swap them, or leave until out to end at the present."
         )
     return Window(start, end)
+
+
+def span(given: str | timedelta, *, name: str = "span") -> timedelta:
+    """A span of time such as `"1h"` or `"0s"`; raises ConfigError for what is none."""
+    found = _span(given)
+    if found is None or not timedelta(0) <= found < timedelta.max:
+        raise ConfigError(f"{name}={given!r} is no span of time: write one such as '10m' or '24h'")
+    return found
 
 
 def _span(since: Any) -> timedelta | None:
@@ -175,6 +301,16 @@ def to_ms(moment: datetime) -> int:
 def from_ms(milliseconds: int) -> datetime:
     """The moment at so many milliseconds since 1970, UTC."""
     return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970, UTC."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def from_us(microseconds: int) -> datetime:
+    """The moment at so many microseconds since 1970, UTC."""
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def column(texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.datetime64]]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotnb import frames
+from iotnb import frames, times
 from iotnb.frames import Coded, Columns
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -202,6 +202,61 @@ def test_a_value_takes_at_most_24_bytes(devices: int) -> None:
 
 
 # -- wide ---------------------------------------------------------------------------------------------------
+
+
+def measured(*rows: tuple[str, str | None, str, str | None, float | None, str | None]) -> pd.DataFrame:
+    names = ("time", "device", "series", "unit", "value", "text")
+    made = [dict(zip(names, row, strict=True)) for row in rows]
+    return frames.measurements([frames.columns(made)])
+
+
+def test_values_are_reduced_to_one_a_series_and_interval() -> None:
+    found = measured(
+        ("2026-03-04T09:59:59.999Z", "7", "t", "C", 1.0, None),
+        ("2026-03-04T10:00:00.000Z", "7", "t", "C", 2.0, None),
+        ("2026-03-04T10:59:00.000Z", "7", "t", "C", 4.0, None),
+        ("2026-03-04T10:59:00.000Z", "7", "t", None, 9.0, None),  # another unit is another series
+        ("2026-03-04T10:59:00.000Z", "8", "t", "C", 5.0, None),
+        ("2026-03-04T10:59:00.000Z", "8", "state", None, None, "open"),
+    )
+    hour = times.interval("1h")
+    mean = frames.resample(found, hour, function="mean")
+    assert mean.dtypes.to_dict() == found.dtypes.to_dict() | {
+        name: mean[name].dtype for name in ("device", "series", "unit", "text")
+    }
+    units = mean["unit"].astype("object").fillna("-")
+    rows = list(zip(mean["time"].dt.hour, mean["device"], units, mean["value"], strict=True))
+    assert sorted(rows) == [(9, "7", "C", 1.0), (10, "7", "-", 9.0), (10, "7", "C", 3.0), (10, "8", "C", 5.0)]
+    assert mean["time"].is_monotonic_increasing
+    assert "state" not in set(mean["series"])
+    assert frames.resample(found, hour, function="std")["value"].tolist() == [2**0.5]
+    assert frames.resample(found, hour, function="count")["value"].tolist() == [1.0, 1.0, 2.0, 1.0]
+
+
+def test_nothing_to_reduce_is_an_empty_table() -> None:
+    texts = measured(("2026-03-04T10:59:00.000Z", "8", "state", None, None, "open"))
+    for found in (texts, frames.empty("measurements")):
+        made = frames.resample(found, times.interval("1d"), function="sum")
+        assert len(made) == 0
+        assert made.dtypes.to_dict() == frames.empty("measurements").dtypes.to_dict()
+
+
+@pytest.mark.parametrize("function", ["mean", "min", "max", "sum", "count", "std"])
+@pytest.mark.parametrize("step", ["7s", "15m", "1d"])
+def test_reducing_is_what_pandas_says(function: str, step: str) -> None:
+    chance = np.random.default_rng(1)
+    moments = np.sort(chance.integers(0, 200_000, 500)).astype("M8[s]").astype("M8[us]")
+    codes = chance.integers(0, 3, 500)
+    columns = Columns(
+        moments, Coded(codes, ["a", "b", "c"]), Coded(codes % 2, ["x", "y"]), Coded(codes * 0, ["C"]),
+        chance.normal(size=500),
+    )  # fmt: skip
+    found = frames.measurements([columns])
+    made = frames.resample(found, times.interval(step), function=function)
+    floor = found["time"].dt.floor(pd.Timedelta(step.replace("d", "D")))
+    wanted = found.groupby(["device", "series", floor], observed=True)["value"].agg(function).dropna()
+    got = made.set_index(["device", "series", "time"])["value"].sort_index()
+    np.testing.assert_allclose(got.to_numpy(), wanted.sort_index().to_numpy())
 
 
 def test_wide_has_a_column_per_device_series_and_unit() -> None:

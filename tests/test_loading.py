@@ -7,12 +7,14 @@ import random
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 
 import iotnb
 from iotnb import errors, frames, sandbox, times
-from iotnb.loading import Load, Page, each, windows
+from iotnb.loading import Load, Page, Span, ahead, each, landing, windows
 from iotnb.platforms.cumulocity.decode import Decoder
 from iotnb.session import Answer, Session, Settings
 from iotnb.times import Window
@@ -545,6 +547,134 @@ def test_any_history_comes_whole_with_any_page_size(quiet: Collection, data: st.
     frame = frames.measurements(windows(reader, sorted(quiet.moments), window, load))
     assert load.gaps == []
     assert_complete(frame, quiet, window)
+
+
+# -- ahead ------------------------------------------------------------------------------------------------
+
+
+def test_pages_are_fetched_while_one_is_worked_on() -> None:
+    asked: list[int] = []
+
+    def pages() -> Iterator[int]:
+        for number in range(6):
+            asked.append(number)
+            yield number
+
+    found = []
+    for page in ahead(pages(), depth=2):
+        found.append(page)
+        deadline = time.monotonic() + 5
+        while len(asked) < min(6, page + 3) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert len(asked) >= min(6, page + 3), "nothing was asked for in the meantime"
+        assert len(asked) <= page + 4, "more than two wait"
+    assert found == list(range(6))
+
+
+def test_an_error_comes_after_the_pages_before_it() -> None:
+    def pages() -> Iterator[str]:
+        yield "a"
+        raise errors.BadAnswer("the second page is broken")
+
+    walk = ahead(pages())
+    assert next(walk) == "a"
+    with pytest.raises(errors.BadAnswer, match="second page"):
+        next(walk)
+
+
+def test_a_reader_that_stops_early_stops_the_walk() -> None:
+    closed = threading.Event()
+
+    def pages() -> Iterator[int]:
+        try:
+            yield from range(1000)
+        finally:
+            closed.set()
+
+    walk = ahead(pages())
+    assert next(walk) == 0
+    walk.close()  # type: ignore[attr-defined]  # it is a generator
+    assert closed.wait(5)
+    assert not [thread for thread in threading.enumerate() if thread.name == "iotnb-ahead" and _lives(thread)]
+
+
+def _lives(thread: threading.Thread) -> bool:
+    thread.join(2)
+    return thread.is_alive()
+
+
+# -- landing ----------------------------------------------------------------------------------------------
+
+
+class Shelf:
+    """What lands, and that it fits together."""
+
+    def __init__(self) -> None:
+        self.landed: list[tuple[str, datetime, datetime, list[frames.Columns]]] = []
+
+    def land(self, source: str, start: datetime, end: datetime, chunks: Sequence[frames.Columns]) -> None:
+        self.landed.append((source, start, end, list(chunks)))
+
+    def frame(self) -> pd.DataFrame:
+        return frames.measurements(chunk for *_, chunks in self.landed for chunk in chunks)
+
+    def check(self) -> dict[str, list[tuple[datetime, datetime]]]:
+        """Spans by source; none overlaps another, and every row lies in its own."""
+        for _, start, end, chunks in self.landed:
+            for chunk in chunks:
+                assert ((chunk.time >= _naive(start)) & (chunk.time < _naive(end))).all()
+        spans: dict[str, list[tuple[datetime, datetime]]] = {}
+        for source, start, end, _ in sorted(self.landed, key=lambda each: each[:3]):
+            before = spans.setdefault(source, [])
+            assert not before or before[-1][1] <= start, "landed twice"
+            before.append((start, end))
+        return spans
+
+
+def _naive(moment: datetime) -> Any:
+    return np.datetime64(moment.replace(tzinfo=None), "us")
+
+
+@examples(max_examples=100)
+@given(data=st.data())
+def test_what_lands_is_what_comes_with_any_page_size(quiet: Collection, data: st.DataObject) -> None:
+    moment = st.integers(0, 40) | st.integers(0, MS_A_DAY - 1) | st.sampled_from([5_000, 5_001, 60_000])
+    histories = st.lists(moment, max_size=80).map(sorted)
+    quiet.moments = data.draw(st.dictionaries(st.sampled_from(["1", "2", "03"]), histories, min_size=1))
+    quiet.inclusive, quiet.hidden = data.draw(st.booleans()), None
+    spans = [Span(source, DAY) for source in sorted(quiet.moments)]
+    load, shelf = Load(workers=data.draw(st.integers(1, 8))), Shelf()
+    landing(WithoutNetwork(quiet, data.draw(st.integers(2, 9))), spans, load, shelf)
+    assert load.gaps == []
+    assert_complete(shelf.frame(), quiet)
+    whole = shelf.check()
+    for source in quiet.moments:
+        assert (whole[source][0][0], whole[source][-1][1]) == (DAY.start, DAY.end)
+        assert all(a[1] == b[0] for a, b in pairwise(whole[source]))
+
+
+@pytest.mark.parametrize("how", ["fail", "stop"])
+def test_what_ends_early_lands_up_to_its_gap(server: Collection, session: Session, how: str) -> None:
+    server.moments = {"1": list(range(0, MS_A_DAY, 60_000)), "2": list(range(0, MS_A_DAY, 90_000))}
+    load, shelf = Load(workers=3), Shelf()
+    if how == "fail":
+        server.fail = lambda query, number: 500 if number > 6 else 0
+    else:
+        server.on_request = lambda number: load.stop.set() if number == 7 else None
+    landing(Documents(session, 50), [Span("1", DAY), Span("2", DAY)], load, shelf)
+    spans = shelf.check()
+    assert spans
+    gaps = [(gap["item"], times.from_wire(gap["start"]), times.from_wire(gap["end"])) for gap in load.gaps]
+    assert gaps
+    for source in server.moments:
+        covered = sum((b - a for a, b in spans.get(source, [])), timedelta())
+        missing = sum((b - a for item, a, b in gaps if item == source), timedelta())
+        assert covered + missing == DAY.end - DAY.start
+    found = shelf.frame()
+    for source, moments in server.moments.items():
+        landed = [T0 + timedelta(milliseconds=moment) for moment in moments]
+        known = [m for m in landed if any(a <= m < b for a, b in spans.get(source, []))]
+        assert found[found["device"] == source]["time"].drop_duplicates().tolist() == known
 
 
 # -- each -------------------------------------------------------------------------------------------------

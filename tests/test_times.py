@@ -292,3 +292,72 @@ def test_windows_that_cannot_be_are_refused_with_advice(since, until, advice):
 @given(st.timedeltas(timedelta(microseconds=1), timedelta(days=20_000)))
 def test_a_window_is_as_long_as_asked(span):
     assert times.window(span, now=NOON).seconds == pytest.approx(span.total_seconds())
+
+
+# -- intervals
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1m", "1m"),
+        ("15min", "15m"),
+        ("1h", "1h"),
+        ("2M", "2M"),
+        (" 1d ", "1d"),
+        ("1q", "1q"),
+        ("999s", "999s"),
+    ],
+)
+def test_intervals_are_read(text, meant):
+    assert str(times.interval(text)) == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "h", "0h", "01h", "1000s", "1 hour", "-1h", "1.5h", "1H", "hourly", 15, None]
+)
+def test_what_is_no_interval_says_what_to_write(text):
+    with pytest.raises(ConfigError, match=r"no interval.*such as '15m'"):
+        times.interval(text)
+
+
+STARTS = [
+    ("10s", datetime(2026, 3, 4, 9, 3, 20, tzinfo=UTC)),
+    ("1m", datetime(2026, 3, 4, 9, 3, tzinfo=UTC)),
+    ("15m", datetime(2026, 3, 4, 9, 0, tzinfo=UTC)),
+    ("1d", datetime(2026, 3, 4, tzinfo=UTC)),
+    ("1w", datetime(2026, 3, 2, tzinfo=UTC)),  # a Monday
+    ("1M", datetime(2026, 3, 1, tzinfo=UTC)),
+    ("1q", datetime(2026, 1, 1, tzinfo=UTC)),
+    ("1y", datetime(2026, 1, 1, tzinfo=UTC)),
+    ("10y", datetime(2020, 1, 1, tzinfo=UTC)),
+]
+
+
+@pytest.mark.parametrize(("text", "start"), STARTS)
+def test_a_window_begins_with_a_whole_interval(text, start):
+    end = datetime(2026, 3, 5, 12, tzinfo=UTC)
+    window = times.Window(datetime(2026, 3, 4, 9, 3, 22, 5, tzinfo=UTC), end)
+    assert times.interval(text).aligned(window) == times.Window(start, end)
+
+
+def test_an_interval_that_began_before_all_calendars_begins_with_the_calendar():
+    early = datetime(1, 1, 1, 12, tzinfo=UTC)
+    for text in ("999d", "999w", "999M", "999y"):
+        assert times.interval(text).floor(early) == datetime(1, 1, 1, tzinfo=UTC)
+
+
+@given(
+    moment=st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),
+    count=st.integers(1, 999),
+    unit=st.sampled_from(sorted({*times.SECONDS, *times.MONTHS})),
+)
+def test_one_moment_and_a_column_of_them_begin_alike(moment, count, unit):
+    step = times.Interval(count, unit)
+    start = step.floor(moment.replace(tzinfo=UTC))
+    assert step.floor(start) == start <= moment.replace(tzinfo=UTC)
+    column = step.floors(np.array([moment], "M8[us]"))
+    assert column.dtype == "M8[us]"
+    assert column.tolist() == [start.replace(tzinfo=None)]
+    if step.span is not None:
+        assert moment.replace(tzinfo=UTC) - start < step.span

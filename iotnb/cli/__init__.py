@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 import iotnb
-from iotnb.cli import data, demo, doctor, profile, serve, tutorial
+from iotnb.cli import data, demo, doctor, export, profile, serve, tutorial
 from iotnb.cli.base import EPILOG, Group, State, guarded
 
 
@@ -29,6 +29,7 @@ for command in (
     data.operations,
     data.events,
     data.alarms,
+    export.export,
     profile.profiles,
     doctor.doctor,
 ):

@@ -12,17 +12,20 @@ from iotnb.errors import Incomplete
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_device = click.option(
+device_option = click.option(
     "--device", "devices", multiple=True, metavar="ID", help="Only this device; repeat it for more."
 )
-_series = click.option(
+series_option = click.option(
     "--series", multiple=True, metavar="NAME", help="Only this series; repeat it for more."
 )
 _type = click.option("--type", help="Only those of this type.")
-_until = click.option("--until", metavar="TIME", help="The end, e.g. 2026-01-31T12:00:00Z.  [default: now]")
+until_option = click.option(
+    "--until", metavar="TIME", help="The end, e.g. 2026-01-31T12:00:00Z.  [default: now]"
+)
 
 
-def _since(default: str) -> Callable[[F], F]:
+def since_option(default: str) -> Callable[[F], F]:
+    """The option `--since` with a default."""
     return click.option(
         "--since",
         default=default,
@@ -57,7 +60,7 @@ def devices(state: State, login: Login, output: Output, **wanted: Any) -> None:
     "iotnb series --sandbox",
     "iotnb series --profile plant-a --device 4711",
 )
-@_device
+@device_option
 def series(state: State, login: Login, output: Output, **wanted: Any) -> None:
     """Show the series of the devices of PLATFORM: what each measures, since when and until when."""
     _deliver(state, login, output, "series", **wanted)
@@ -68,8 +71,8 @@ def series(state: State, login: Login, output: Output, **wanted: Any) -> None:
     "iotnb latest --sandbox",
     "iotnb latest --profile plant-a --series c8y_Battery.level --csv batteries.csv",
 )
-@_device
-@_series
+@device_option
+@series_option
 def latest(state: State, login: Login, output: Output, **wanted: Any) -> None:
     """Show the last value of each series of the devices of PLATFORM, and how old it is."""
     _deliver(state, login, output, "latest", **wanted)
@@ -80,10 +83,10 @@ def latest(state: State, login: Login, output: Output, **wanted: Any) -> None:
     "iotnb measurements --sandbox --since 2h",
     "iotnb measurements --profile plant-a --device 4711 --since 7d --parquet week.parquet",
 )
-@_device
-@_series
-@_since("24h")
-@_until
+@device_option
+@series_option
+@since_option("24h")
+@until_option
 def measurements(state: State, login: Login, output: Output, **wanted: Any) -> None:
     """Load what the devices of PLATFORM measured: one row a value."""
     _deliver(state, login, output, "measurements", **wanted)
@@ -94,14 +97,14 @@ def measurements(state: State, login: Login, output: Output, **wanted: Any) -> N
     "iotnb operations --sandbox",
     "iotnb operations --profile plant-a --status FAILED --since 7d --json failed.json",
 )
-@_device
+@device_option
 @click.option(
     "--status",
     type=click.Choice(["PENDING", "EXECUTING", "SUCCESSFUL", "FAILED", "CANCELLED"], case_sensitive=False),
     help="Only operations in this state.",
 )
-@_since("30d")
-@_until
+@since_option("30d")
+@until_option
 def operations(state: State, login: Login, output: Output, **wanted: Any) -> None:
     """Show the history of the operations that were sent to the devices of PLATFORM."""
     _deliver(state, login, output, "operations", **wanted)
@@ -112,10 +115,10 @@ def operations(state: State, login: Login, output: Output, **wanted: Any) -> Non
     "iotnb events --sandbox",
     "iotnb events --profile plant-a --type c8y_LocationUpdate --since 24h --json positions.json",
 )
-@_device
+@device_option
 @_type
-@_since("7d")
-@_until
+@since_option("7d")
+@until_option
 def events(state: State, login: Login, output: Output, **wanted: Any) -> None:
     """Show what the devices of PLATFORM reported to have happened."""
     _deliver(state, login, output, "events", **wanted)
@@ -126,10 +129,10 @@ def events(state: State, login: Login, output: Output, **wanted: Any) -> None:
     "iotnb alarms --sandbox",
     "iotnb alarms --profile plant-a --device 4711 --since 30d --csv alarms.csv",
 )
-@_device
+@device_option
 @_type
-@_since("7d")
-@_until
+@since_option("7d")
+@until_option
 def alarms(state: State, login: Login, output: Output, **wanted: Any) -> None:
     """Show the alarms of the devices of PLATFORM, and what became of them."""
     _deliver(state, login, output, "alarms", **wanted)

@@ -13,6 +13,7 @@ from iotnb import errors, times
 from iotnb.pacing import Counters
 
 CANCELLED: Final = "cancelled"
+SHOWN: Final = 3  # gaps in a message
 
 
 @dataclass
@@ -174,6 +175,24 @@ class Load:
                     }
                 )
         self.changed()
+
+    def missing(self, verb: str, rows: int) -> str:
+        """The message of a load with gaps that brought so many rows."""
+        shown = []
+        for gap in self.gaps[:SHOWN]:
+            what = gap["item"] or "all devices"
+            span = f" from {gap['start']} to {gap['end']}" if gap["start"] else ""
+            shown.append(f"  {what}{span}: {gap['reason']}")
+        count = len(self.gaps)
+        parts = f"{count} parts are" if count > 1 else "1 part is"
+        lines = [f"{verb} are incomplete: {rows:,} rows came, {parts} missing", *shown]
+        if count > SHOWN:
+            lines.append(f"  and {count - SHOWN} more")
+        lines.append(
+            "The rows that came are in .partial of this error, what is missing in .gaps; ask again for the "
+            'gaps, or pass on_error="report" to get the rows with a warning.'
+        )
+        return "\n".join(lines)
 
     def note(self, words: str) -> None:
         """A remark for the provenance, once however often it is made."""

@@ -13,85 +13,34 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iotnb import errors, frames
+from iotnb import errors, frames, times
 from iotnb.frames import Columns
 from iotnb.loading.crew import Crew
 from iotnb.loading.items import FATAL
 from iotnb.loading.load import CANCELLED, Load
+from iotnb.loading.reader import Page, Reader, Sink, Span
 from iotnb.session import Answer
-from iotnb.times import EPOCH, Window
+from iotnb.times import Window
 
 MILLISECOND: Final = 1000  # in microseconds: the unit of all times here, as in the columns
 MARGIN: Final = 0.03  # of a page: so much earlier a window is cut, so that its last page reaches its end
 WORTH: Final = 0.1  # of a page: less than this is not taken over
+LANDED: Final = 20_000  # rows of one window that wait for a sink
 HOPELESS: Final = 3  # failures in a row, per worker, until the rest is not tried any more
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One decoded page: `columns` (with `ids` and `document` set) and the time of each document.
-
-    `full`: the page is as large as the server makes it, so there may be more. `next`: the server's link to
-    more, None when this is the end. `times` is ``datetime64[us]`` in UTC.
-    """
-
-    columns: Columns
-    times: NDArray[np.datetime64]
-    full: bool
-    next: str | None
-
-    @property
-    def count(self) -> int:
-        """How many documents the page holds."""
-        return len(self.times)
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """What tells each document from all others."""
-        return self.columns.ids
-
-    @property
-    def first(self) -> datetime | None:
-        """The earliest time."""
-        return _moment(int(self.times.min().astype(np.int64))) if self.count else None
-
-    @property
-    def last(self) -> datetime | None:
-        """The latest time."""
-        return _moment(int(self.times.max().astype(np.int64))) if self.count else None
-
-
-class Reader(Protocol):
-    """One platform's way to read one time-keyed collection.
-
-    `fetch` and `follow` run on several threads at once, `decode` on one at a time.
-    """
-
-    page_size: int
-
-    def fetch(self, source: str, start: datetime, end: datetime, stop: threading.Event) -> Answer:
-        """The first page of [start, end), oldest first, as large as can be; both on whole milliseconds."""
-        ...
-
-    def follow(self, link: str, stop: threading.Event) -> Answer:
-        """The page behind a link, taken literally."""
-        ...
-
-    def decode(self, answer: Answer, source: str) -> Page:
-        """The page in an answer; raises BadAnswer."""
-        ...
 
 
 @dataclass(eq=False, slots=True)
 class _Part:
-    """A window of one source that one worker reads: [at, end) is left; `seen` are ids at the start of it."""
+    """A window of one source that one worker reads: [at, end) is left; `seen` are ids at the start of it.
+
+    With a sink, [landed, at) waits in `kept`.
+    """
 
     place: int
     source: str
@@ -102,6 +51,13 @@ class _Part:
     link: str | None = None
     seen: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
+    landed: int = 0
+    kept: list[Columns] = field(default_factory=list)
+
+    @property
+    def edge(self) -> int:
+        """Up to here, not included, every row has come."""
+        return max(self.start, self.at // MILLISECOND * MILLISECOND)
 
 
 def windows(reader: Reader, sources: Sequence[str], window: Window, load: Load) -> list[Columns]:
@@ -111,18 +67,25 @@ def windows(reader: Reader, sources: Sequence[str], window: Window, load: Load) 
     a stopped load did not reach. When not one page arrived the first error itself is raised, and so is at
     once what would meet every request (no login, a foreign host).
     """
-    return _Stealing(reader, sources, window, load).run()
+    return _Stealing(reader, [Span(source, window) for source in sources], load).run()
+
+
+def landing(reader: Reader, spans: Sequence[Span], load: Load, sink: Sink) -> None:
+    """The same for windows that differ from source to source; rows go to the sink as they come."""
+    _Stealing(reader, spans, load, sink).run()
 
 
 class _Stealing:
-    def __init__(self, reader: Reader, sources: Sequence[str], window: Window, load: Load) -> None:
-        self.reader, self.load = reader, load
-        self.start, self.end = _microseconds(window.start), _microseconds(window.end)
+    def __init__(self, reader: Reader, spans: Sequence[Span], load: Load, sink: Sink | None = None) -> None:
+        self.reader, self.load, self.sink = reader, load, sink
+        bounds = [tuple(map(times.to_us, (span.window.start, span.window.end))) for span in spans]
+        self.whole = sum(end - start for start, end in bounds)
         self.waiting = deque(
-            _Part(place, source, self.start, self.end, self.start) for place, source in enumerate(sources)
+            _Part(place, span.source, start, end, start, landed=start)
+            for place, (span, (start, end)) in enumerate(zip(spans, bounds, strict=True))
         )
         self.active: set[_Part] = set()
-        self.open = [1] * len(sources)
+        self.open = [1] * len(spans)
         self.found: list[tuple[int, int, int, Columns]] = []
         self.failures: list[tuple[_Part, Exception]] = []
         self.failed_in_a_row = 0
@@ -132,12 +95,16 @@ class _Stealing:
 
     def run(self) -> list[Columns]:
         self.load.begin(len(self.open))
-        self.load.peek = self.peek
+        if self.sink is None:
+            self.load.peek = self.peek
         try:
             if self.waiting:
                 self.crew.run(start=min(2, len(self.waiting)))
         finally:
             left = [*self.active, *self.waiting]
+            with self.decoding:
+                for part in left:
+                    self.hand_over(part, part.edge)
         if self.failures and self.pages == 0:
             raise self.failures[0][1]
         self.note_gaps(left)
@@ -180,7 +147,9 @@ class _Stealing:
         middle = -(-middle // MILLISECOND) * MILLISECOND
         if not victim.at < middle < victim.end:
             return None
-        stolen = _Part(victim.place, victim.source, middle, victim.end, middle, density=victim.density)
+        stolen = _Part(
+            victim.place, victim.source, middle, victim.end, middle, density=victim.density, landed=middle
+        )
         victim.end = middle
         self.open[stolen.place] += 1
         return stolen
@@ -205,7 +174,7 @@ class _Stealing:
             try:
                 answer = self.fetch(part)
                 if not self.decode(part, answer):
-                    break
+                    return
             except errors.Unauthorized as error:
                 if not self.load.hold(error, login=login):
                     raise
@@ -216,9 +185,6 @@ class _Stealing:
             except errors.IotnbError as error:
                 self.fail(part, error)
                 return
-        with self.crew.lock:
-            if not self.crew.ended():
-                self.close(part)
 
     def fetch(self, part: _Part) -> Answer:
         stop = self.load.stop
@@ -229,10 +195,10 @@ class _Stealing:
                 start, end = part.at, part.end
             # The wire knows milliseconds: outwards to whole ones, what is too much is dropped in `accept`.
             start, end = start // MILLISECOND * MILLISECOND, -(-end // MILLISECOND) * MILLISECOND
-            return self.reader.fetch(part.source, _moment(start), _moment(end), stop)
+            return self.reader.fetch(part.source, times.from_us(start), times.from_us(end), stop)
 
     def decode(self, part: _Part, answer: Answer) -> bool:
-        """Decodes and keeps a page, one thread at a time; True: the window goes on."""
+        """Decodes and keeps a page, one thread at a time; True: the window goes on, False: it is closed."""
         with self.decoding:
             if self.crew.ended():
                 return False
@@ -245,6 +211,12 @@ class _Stealing:
                 self.failed_in_a_row = 0
                 self.pages += 1
                 more = self.advance(part, page)
+                if not more:
+                    self.close(part)
+            if not more:
+                self.hand_over(part, part.end)
+            elif sum(map(len, part.kept)) >= LANDED:
+                self.hand_over(part, part.edge)
             self.load.count(pages=1, rows=rows, size=len(answer.body), fraction=self.fraction())
             self.crew.measured(wait=answer.first_byte, work=time.perf_counter() - began)
         return more
@@ -264,8 +236,24 @@ class _Stealing:
             columns = columns.take(_rows(columns.document, wanted))
         if len(columns):
             first = int(moments[wanted].min())
-            self.found.append((part.place, first, len(self.found), columns.slim()))
+            if self.sink is None:
+                self.found.append((part.place, first, len(self.found), columns.slim()))
+            else:
+                part.kept.append(columns.slim())
         return len(columns)
+
+    def hand_over(self, part: _Part, end: int) -> None:
+        """Lets the rows before `end` land, those behind it wait. Under `decoding`: one thread at a time."""
+        if self.sink is None or (end <= part.landed and not part.start == part.end == end):
+            return
+        early, late = [], []
+        for columns in part.kept:
+            before = columns.time.astype(np.int64) < end
+            early.append(columns if before.all() else columns.take(before))
+            if not before.all():
+                late.append(columns.take(~before))
+        self.sink.land(part.source, times.from_us(part.landed), times.from_us(end), early)
+        part.landed, part.kept = end, late
 
     def advance(self, part: _Part, page: Page) -> bool:
         """Moves the window's start to the last time seen; True: there is more to read in it."""
@@ -324,6 +312,9 @@ class _Stealing:
             self.load.count(items=1, fraction=self.fraction())
 
     def fail(self, part: _Part, error: errors.IotnbError) -> None:
+        with self.decoding:
+            if not self.crew.ended():
+                self.hand_over(part, part.edge)
         with self.crew.lock:
             if self.crew.ended():
                 return
@@ -337,7 +328,7 @@ class _Stealing:
                     self.close(rest)
 
     def fraction(self) -> float:
-        return min(1.0, self.covered / max(1, (self.end - self.start) * len(self.open)))
+        return min(1.0, self.covered / max(1, self.whole))
 
     def note_gaps(self, left: Sequence[_Part]) -> None:
         """One gap for each stretch that is missing, neighbours joined."""
@@ -352,7 +343,7 @@ class _Stealing:
                     continue
             joined.append((part, reason))
         for part, reason in joined:
-            self.load.gap(part.source, _moment(part.at), _moment(part.end), reason=reason)
+            self.load.gap(part.source, times.from_us(part.at), times.from_us(part.end), reason=reason)
 
 
 def _rows(document: NDArray[Any], wanted: NDArray[np.bool_]) -> Any:
@@ -366,11 +357,3 @@ def _rows(document: NDArray[Any], wanted: NDArray[np.bool_]) -> Any:
 def _given_up(failures: int, error: Exception) -> errors.IotnbError:
     first = str(error).splitlines()[0]
     return errors.IotnbError(f"not tried after {failures} failures in a row, the last of them: {first}")
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
-
-
-def _moment(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from iotnb.frames import Columns
 from iotnb.loading.items import each
 from iotnb.loading.load import Load
+from iotnb.loading.reader import Sink, Span
 from iotnb.times import Window
 
 
@@ -23,3 +24,15 @@ class Whole(Protocol):
 def whole(reader: Whole, sources: Sequence[str], window: Window, load: Load) -> list[Columns]:
     """All rows of the sources in the window, in the order of the sources; a source that fails is a gap."""
     return each(sources, lambda source: reader.read(source, window, load), load)
+
+
+def whole_landing(reader: Whole, spans: Sequence[Span], load: Load, sink: Sink) -> None:
+    """The same for windows that differ from source to source; each goes to the sink when it is complete."""
+
+    def read(span: Span) -> Iterator[None]:
+        chunks = list(reader.read(span.source, span.window, load))
+        if not any(gap["item"] == span.source for gap in list(load.gaps)):
+            sink.land(span.source, span.window.start, span.window.end, chunks)
+        yield None
+
+    each(spans, read, load)

@@ -9,10 +9,12 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 COMMAND = [sys.executable, "-m", "iotnb"]
 
@@ -108,6 +110,39 @@ def sandbox(tmp_path_factory):
         yield {"info": json.loads(line), "file": str(path)}
     finally:
         stop(process)
+
+
+class Troubled:
+    """A sandbox in trouble: its control address, and the file by which others find it."""
+
+    def __init__(self, control, path):
+        self.control, self.path = control, path
+
+    def __call__(self, **faults):
+        """Sets faults; returns the environment of a command that is to meet them."""
+        answer = requests.post(f"{self.control}/faults", json=faults, timeout=10)
+        assert answer.ok, answer.text
+        return {"IOTNB_SANDBOX": str(self.path)}
+
+    def met(self):
+        """Waits until a request has come to the path that the faults are for."""
+        deadline = time.monotonic() + 60
+        while not requests.get(self.control, timeout=10).json()["counts"].get("requests"):
+            assert time.monotonic() < deadline, "nobody asked"
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def troubled(cli):
+    """A sandbox whose faults a test sets; stopped when the test ends."""
+    process = cli.start("sandbox", "--json", "--devices", 4, "--days", 2)
+    line = process.stdout.readline()
+    path = cli.folder / "troubled.json"
+    path.touch(mode=0o600)
+    path.write_text(line)
+    yield Troubled(f"{json.loads(line)['cumulocity']['base_url']}/.sandbox", path)
+    process.terminate()
+    process.communicate(timeout=30)
 
 
 def stop(process, number=signal.SIGTERM):

@@ -10,7 +10,6 @@ import time
 
 import pandas as pd
 import pytest
-import requests
 
 import iotnb
 from iotnb import frames
@@ -203,39 +202,6 @@ def test_what_does_not_exist_is_named(ask, option, value):
     done = ask("measurements", option, value, "--since", "1h", code=2)
     assert len(done.stderr.splitlines()) == 1
     assert value in done.stderr
-
-
-class Troubled:
-    """A sandbox in trouble: its control address, and the file by which others find it."""
-
-    def __init__(self, control, path):
-        self.control, self.path = control, path
-
-    def __call__(self, **faults):
-        """Sets faults; returns the environment of a command that is to meet them."""
-        answer = requests.post(f"{self.control}/faults", json=faults, timeout=10)
-        assert answer.ok, answer.text
-        return {"IOTNB_SANDBOX": str(self.path)}
-
-    def met(self):
-        """Waits until a request has come to the path that the faults are for."""
-        deadline = time.monotonic() + 60
-        while not requests.get(self.control, timeout=10).json()["counts"].get("requests"):
-            assert time.monotonic() < deadline, "nobody asked"
-            time.sleep(0.1)
-
-
-@pytest.fixture
-def troubled(cli):
-    """A sandbox whose faults a test sets; stopped when the test ends."""
-    process = cli.start("sandbox", "--json", "--devices", 4, "--days", 2)
-    line = process.stdout.readline()
-    path = cli.folder / "troubled.json"
-    path.touch(mode=0o600)
-    path.write_text(line)
-    yield Troubled(f"{json.loads(line)['cumulocity']['base_url']}/.sandbox", path)
-    process.terminate()
-    process.communicate(timeout=30)
 
 
 def test_incomplete_data_is_delivered_as_far_as_it_came_and_exit_code_3(cli, troubled):
