@@ -11,7 +11,18 @@ from pathlib import Path
 
 import common
 
-SCRIPTS = ("importing", "load", "windows", "memory", "inventory", "series", "wire")
+SCRIPTS = (
+    "importing",
+    "load",
+    "large",
+    "windows",
+    "memory",
+    "inventory",
+    "series",
+    "wire",
+    "archive",
+    "plotting",
+)
 
 
 def main() -> int:

@@ -16,8 +16,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from iotnb import frames, plots
+from iotnb.curves import thin
 from iotnb.errors import ConfigError
-from iotnb.plots.thin import thin
 
 START = np.datetime64("2026-03-01T00:00", "us")
 MINUTE = np.timedelta64(60_000_000, "us")
@@ -416,6 +416,19 @@ def test_a_status_of_another_word_is_drawn_and_named() -> None:
     ax = plots.operations(history({"time": "2026-03-01T01:00:00Z", "status": "REPEATED"}))
     assert "REPEATED (1)" in words(ax)
     assert len(bars(ax)) == 1
+
+
+def test_operations_by_kind_have_a_lane_per_kind() -> None:
+    ax = plots.operations(
+        history(
+            {"time": "2026-03-01T01:00:00Z", "device": "1"},
+            {"time": "2026-03-01T02:00:00Z", "device": "2"},
+            {"time": "2026-03-01T04:00:00Z", "device": "2", "kind": "c8y_Firmware"},
+        ),
+        by="kind",
+    )
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["c8y_Restart", "c8y_Firmware"]
+    assert ax.get_title(loc="left") == "3 operations on 2 devices"
 
 
 # -- coverage ---------------------------------------------------------------------------------------------

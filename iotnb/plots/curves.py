@@ -1,36 +1,22 @@
 """Measurements as lines: one axes a unit, one curve a device and series."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+from iotnb.curves import Curve, split
 from iotnb.errors import ConfigError
 from iotnb.plots import style
 from iotnb.plots.style import Names
-from iotnb.plots.thin import Times, Values, thin
-
-COLUMNS = ("time", "device", "series", "value", "unit")
-
-
-@dataclass(slots=True)
-class Curve:
-    """The points of one series of one device in one unit."""
-
-    device: str
-    series: str
-    unit: str
-    time: Times
-    value: Values
 
 
 def lines(
     m: pd.DataFrame,
     *,
-    ax: Axes | None = None,
+    ax: Axes | Figure | None = None,
     names: Names = None,
     title: str | None = None,
     bins: int = 1000,
@@ -40,13 +26,13 @@ def lines(
     `m` is a frame of `client.measurements()`. More than one unit gives axes one below the other: the upper
     one is returned, `ax.figure.axes` holds all. A step of more than three times the median step is a gap and
     stays one. Of many points the lowest and highest in each of `bins` intervals are drawn, so no spike is
-    lost. `names` maps device ids to names: a mapping or a frame of `client.devices()`. No numbers to draw is
-    an Axes that says so.
+    lost. `names` maps device ids to names: a mapping or a frame of `client.devices()`. `ax` may also be an
+    empty `matplotlib.figure.Figure`, which is then drawn without pyplot. No numbers to draw is an Axes that
+    says so.
     """
     if bins < 1:
         raise ConfigError(f"bins={bins} must be at least 1")
-    style.checked(m, COLUMNS, verb="measurements")
-    curves = [curve for curve in _curves(m) if len(curve.time)]
+    curves = [curve for curve in split(m) if len(curve)]
     if not curves:
         words = "no data" if m.empty else f"no data: none of the {len(m):,} values is a number"
         return style.no_data(ax, m, words=words)
@@ -62,7 +48,7 @@ def lines(
         for curve, look in zip(here, _looks(here, curves), strict=True):
             drawn += _draw(each, curve, look, (start, end), bins)
             points += len(curve.time)
-        _dress(each, here, [] if labels == told else labels, small=ax is not None and len(units) > 1)
+        _dress(each, here, [] if labels == told else labels, small=isinstance(ax, Axes) and len(units) > 1)
         told = labels
     style.time_axis(axes[-1], start, end)
     for each in axes[:-1]:
@@ -76,42 +62,6 @@ def lines(
     return axes[0]
 
 
-def _curves(m: pd.DataFrame) -> Iterator[Curve]:
-    """The frame cut by device, series and unit, in the order of their names."""
-    keys = [m[name].astype("category").cat for name in ("device", "series", "unit")]
-    time, value = style.naive(m["time"]), m["value"].to_numpy(dtype=np.float64)
-    code = np.zeros(len(m), np.int64)
-    for key in keys:  # unit -1 (none) becomes 0
-        code = code * (len(key.categories) + 1) + key.codes.to_numpy() + 1
-    found, group = _grouped(code)
-    # a stable sort of 16-bit numbers is a radix sort: ten million rows in a tenth of a second
-    order = np.argsort(group, kind="stable") if len(found) > 1 else group
-    borders = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=len(found)))])
-    for position, combined in enumerate(found.tolist()):
-        rows = order[borders[position] : borders[position + 1]] if len(found) > 1 else slice(None)
-        left, parts = combined, []
-        for key in reversed(keys):
-            left, at = divmod(left, len(key.categories) + 1)
-            parts.append(str(key.categories[at - 1]) if at else "")
-        unit, series, device = parts
-        here, finite = value[rows], np.isfinite(value[rows])
-        if finite.all():
-            yield Curve(device, series, unit, time[rows], here)
-        else:
-            yield Curve(device, series, unit, time[rows][finite], here[finite])
-
-
-def _grouped(code: Any) -> tuple[Any, Any]:
-    """The codes that occur, and the position of each row's code among them; a count when they are few."""
-    if not len(code) or code.max() > 10_000_000:
-        values, position = np.unique(code, return_inverse=True)
-        return values, position
-    found = np.flatnonzero(np.bincount(code))
-    position = np.zeros(found[-1] + 1, np.min_scalar_type(len(found)))
-    position[found] = np.arange(len(found))
-    return found, position[code]
-
-
 def _limits(curves: list[Curve], m: pd.DataFrame) -> tuple[np.datetime64, np.datetime64]:
     """From the first to the last value; what was not loaded belongs to the picture too."""
     spans = style.gap_spans(m)
@@ -121,7 +71,7 @@ def _limits(curves: list[Curve], m: pd.DataFrame) -> tuple[np.datetime64, np.dat
 
 
 def _draw(ax: Axes, curve: Curve, look: dict[str, Any], limits: tuple[Any, Any], bins: int) -> int:
-    thinned = thin(curve.time, curve.value, start=limits[0], end=limits[1], bins=bins)
+    thinned = curve.thin(*limits, bins=bins)
     few = thinned.points <= 60
     ax.plot(thinned.time, thinned.value, linewidth=1.2, marker="." if few else "", markersize=5, **look)
     if len(thinned.lone) and not few:

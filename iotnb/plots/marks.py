@@ -19,30 +19,26 @@ SEVERITIES: Final = {
     "MINOR": ("#c28e00", "D"),
     "WARNING": ("#3f8fd0", "o"),
 }
+ODD: Final = {"spike": (style.ALERT, "X"), "still": ("#7a5cc0", "s")}
 _OTHER: Final = ("#7a5cc0", "P")
 _LINES: Final = 60  # more vertical lines than this hide the curves: then only the symbols are drawn
 
 
 def mark(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Marks alarms, events or operations in a plot made by `lines`; returns the same Axes.
+    """Marks alarms, events, operations or anomalies in a plot made by `lines`; returns the same Axes.
 
     The frame's own columns tell which they are. Alarms carry a symbol per severity and a band from their
     first to their last moment (to the right edge while not CLEARED); events and operations a symbol and a
-    line at their time. What lies outside of the plot's time is not drawn, but for a margin of 5 %.
+    line at their time; anomalies (a frame of `analysis.anomalies()`) a symbol and a band. What lies outside
+    of the plot's time is not drawn, but for a margin of 5 %.
     """
-    for kind in ("alarm", "event", "operation"):
-        if kind in frame.columns:
-            break
-    else:
-        raise ConfigError("nothing to mark: pass a frame of client.alarms(), .events() or .operations()")
+    kind_of(frame)  # anything else is refused before something is drawn
     axes = [each for each in ax.get_shared_x_axes().get_siblings(ax) if each.figure is ax.figure]
     _widen(ax, frame["time"])
     low, high = (mdates.num2date(limit, tz="UTC") for limit in ax.get_xlim())  # type: ignore[no-untyped-call]
-    begin = frame["first_seen"].fillna(frame["time"]) if kind == "alarm" else frame["time"]
-    end = _end(frame, begin, pd.Timestamp(high)) if kind == "alarm" else begin
+    begin, end = spans(frame, latest=pd.Timestamp(high))
     seen = (begin <= high) & (end >= low)
-    groups = _groups(frame[seen], kind)
-    for name, (colour, symbol, rows) in groups.items():
+    for name, (colour, symbol, rows) in groups(frame[seen]).items():
         starts = style.naive(begin[seen][rows].clip(lower=pd.Timestamp(low)))
         ends = style.naive(end[seen][rows])
         if seen.sum() <= _LINES:
@@ -50,6 +46,28 @@ def mark(ax: Axes, frame: pd.DataFrame) -> Axes:
         top = max(axes, key=lambda each: each.get_position().y1)
         _symbols(top, starts, colour, symbol, f"{name} ({len(starts)})")
     return ax
+
+
+def kind_of(frame: pd.DataFrame) -> str:
+    """What the rows are: alarm, event, operation or anomaly; ConfigError for anything else."""
+    for kind in ("alarm", "event", "operation"):
+        if kind in frame.columns:
+            return kind
+    if {"time", "end", "kind", "usual"} <= set(frame.columns):
+        return "anomaly"
+    raise ConfigError(
+        "nothing to mark: pass a frame of client.alarms(), .events(), .operations() or analysis.anomalies()"
+    )
+
+
+def spans(frame: pd.DataFrame, *, latest: pd.Timestamp) -> tuple[pd.Series, pd.Series]:
+    """When each row begins and ends: an alarm that is not cleared at `latest`; the others are moments."""
+    if kind_of(frame) == "anomaly":
+        return frame["time"], frame["end"]
+    if kind_of(frame) != "alarm":
+        return frame["time"], frame["time"]
+    begin = frame["first_seen"].fillna(frame["time"])
+    return begin, _end(frame, begin, latest)
 
 
 def _widen(ax: Axes, moments: pd.Series) -> None:
@@ -70,9 +88,10 @@ def _end(alarms: pd.DataFrame, begin: pd.Series, high: pd.Timestamp) -> pd.Serie
     return ended.where(ended >= begin, begin)
 
 
-def _groups(frame: pd.DataFrame, kind: str) -> dict[str, tuple[str, str, Any]]:
-    """Word of the legend -> colour, symbol, mask of its rows."""
-    column = {"alarm": "severity", "event": "type", "operation": "status"}[kind]
+def groups(frame: pd.DataFrame) -> dict[str, tuple[str, str, Any]]:
+    """Word of the legend -> colour, matplotlib's symbol, mask of its rows."""
+    kind = kind_of(frame)
+    column = {"alarm": "severity", "event": "type", "operation": "status", "anomaly": "kind"}[kind]
     words = frame[column].astype(str)
     if kind == "event" and words.nunique() > 6:  # too many words for symbols: one for all
         return {f"events of {words.nunique()} types": (*_OTHER, np.ones(len(frame), bool))}
@@ -81,6 +100,8 @@ def _groups(frame: pd.DataFrame, kind: str) -> dict[str, tuple[str, str, Any]]:
     for word in sorted(words.unique(), key=lambda each: (order.index(each) if each in order else 99, each)):
         if kind == "alarm":
             colour, symbol = SEVERITIES.get(word, _OTHER)
+        elif kind == "anomaly":
+            colour, symbol = ODD.get(word, _OTHER)
         elif kind == "operation":
             colour, symbol = look(word).colour, look(word).symbol
         else:

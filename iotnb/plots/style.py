@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import matplotlib as mpl
@@ -10,8 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib import dates as mdates
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from iotnb.curves import Names as Names
+from iotnb.curves import naive as naive
+from iotnb.curves import titles
 from iotnb.errors import ConfigError
 
 WIDTH: Final = 9.0  # inches; fits a notebook's page
@@ -23,8 +27,6 @@ _COLOURS: Final = (
 )  # fmt: skip  # told apart with any colour vision
 _LINES: Final = ("-", "--", ":", "-.")
 
-Names = Mapping[str, str] | pd.DataFrame | None
-
 
 def checked(frame: pd.DataFrame, columns: Sequence[str], *, verb: str) -> pd.DataFrame:
     """The frame if it has the columns of the verb's table; ConfigError that says what to pass otherwise."""
@@ -32,13 +34,6 @@ def checked(frame: pd.DataFrame, columns: Sequence[str], *, verb: str) -> pd.Dat
     if missing:
         raise ConfigError(f"no column {', '.join(missing)}: pass a frame as client.{verb}() returns it")
     return frame
-
-
-def naive(times: pd.Series) -> Any:
-    """UTC without a zone, as datetime64[us]: what matplotlib draws fifty times faster than aware times."""
-    if times.dt.tz is None:
-        raise ConfigError(f"column {times.name} has no time zone: frames of a client have one, UTC")
-    return times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("M8[us]")
 
 
 def shown(devices: Sequence[str], names: Names, *, most: int = 28) -> tuple[str, dict[str, str]]:
@@ -73,24 +68,17 @@ def _unique(names: list[str]) -> list[str]:
     return result
 
 
-def titles(names: Names) -> Mapping[str, str]:
-    """Device id -> name, from a mapping or from a frame of `client.devices()`."""
-    if names is None:
-        return {}
-    if isinstance(names, pd.DataFrame):
-        frame = checked(names, ["device", "name"], verb="devices").dropna(subset=["name"])
-        return dict(zip(frame["device"].astype(str), frame["name"].astype(str), strict=True))
-    return names
-
-
-def panels(ax: Axes | None, count: int, *, height: float) -> list[Axes]:
+def panels(ax: Axes | Figure | None, count: int, *, height: float) -> list[Axes]:
     """`count` axes, one below the other, that share their x axis; in `ax` if it is given."""
     if ax is None:
         import matplotlib.pyplot as plt  # here: it costs a third of a second
 
-        figure = plt.figure(figsize=(WIDTH, min(height, TALLEST)), layout="constrained")
-        figure.set_gid(OWN)
-        return list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
+        ax = plt.figure()
+    if isinstance(ax, Figure):
+        ax.set_size_inches(WIDTH, min(height, TALLEST))
+        ax.set_layout_engine("constrained")
+        ax.set_gid(OWN)
+        return list(ax.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
     if count == 1:
         return [ax]
     from mpl_toolkits.axes_grid1 import make_axes_locatable
@@ -192,15 +180,18 @@ def source(ax: Axes, frame: pd.DataFrame, *, what: str) -> None:
 
 def warn_incomplete(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Hatches what was not loaded and says so in the corner; nothing if the frame is complete."""
+    corner(axes[0], frame)
     if provenance(frame).get("complete", True):
         return
-    _corner(axes[0], frame)
     for start, end in gap_spans(frame):
         for ax in axes:
             ax.axvspan(start, end, fc="none", ec=ALERT, alpha=0.45, hatch="///", linewidth=0, zorder=0)
 
 
-def _corner(ax: Axes, frame: pd.DataFrame) -> None:
+def corner(ax: Axes, frame: pd.DataFrame) -> None:
+    """Says in the corner that the frame is incomplete; nothing if it is complete."""
+    if provenance(frame).get("complete", True):
+        return
     number = max(len(provenance(frame).get("gaps", ())), 1)
     text = f"INCOMPLETE: {number} part{'s' if number > 1 else ''} missing"
     ax.set_title(text, loc="right", fontsize="small", fontweight="bold", color=ALERT)
@@ -222,7 +213,7 @@ def gap_spans(frame: pd.DataFrame) -> list[tuple[Any, Any]]:
     return spans
 
 
-def no_data(ax: Axes | None, frame: pd.DataFrame, *, words: str) -> Axes:
+def no_data(ax: Axes | Figure | None, frame: pd.DataFrame, *, words: str) -> Axes:
     """Axes that say that there is nothing to draw, and why as far as it is known."""
     only = panels(ax, 1, height=2.2)[0]
     only.set(xticks=[], yticks=[])
@@ -230,8 +221,7 @@ def no_data(ax: Axes | None, frame: pd.DataFrame, *, words: str) -> Axes:
     place: dict[str, Any] = {"ha": "center", "va": "center", "transform": only.transAxes}
     only.text(0.5, 0.5, words, fontsize="large", alpha=0.75, **place)
     source(only, frame, what="no data")
-    if not provenance(frame).get("complete", True):
-        _corner(only, frame)
+    corner(only, frame)
     return only
 
 

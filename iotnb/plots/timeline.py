@@ -1,12 +1,13 @@
-"""Operations as bars on a timeline: one lane a device, from creation to the last known change."""
+"""Operations as bars on a timeline: one lane a device or kind, from creation to the last known change."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -41,31 +42,37 @@ def look(status: str) -> Status:
 
 
 def operations(
-    ops: pd.DataFrame, *, ax: Axes | None = None, names: Names = None, title: str | None = None
+    ops: pd.DataFrame,
+    *,
+    ax: Axes | Figure | None = None,
+    names: Names = None,
+    title: str | None = None,
+    by: Literal["device", "kind"] = "device",
 ) -> Axes:
-    """Draws a history of operations: a lane per device, a bar from created to finished.
+    """Draws a history of operations: a lane per device, or per kind, a bar from created to finished.
 
     `ops` is a frame of `client.operations()`. The status shows as symbol, pattern, colour and as a word in
     the legend. A bar without a right edge has no recorded end: it reaches to the end of what was asked for
     while the operation is PENDING or EXECUTING, else it is a stub. `names` maps device ids to names, as in
     `lines`.
     """
-    style.checked(ops, COLUMNS, verb="operations")
+    style.checked(ops, (*COLUMNS, by), verb="operations")
     if ops.empty:
         return style.no_data(ax, ops, words="no data: no operations in this time")
     begin, end, kind = _spans(ops)
-    lanes = list(dict.fromkeys(ops.sort_values("time")["device"].astype(str)))
+    lanes = list(dict.fromkeys(ops.sort_values("time")[by].astype(str)))
     only = style.panels(ax, 1, height=1.5 + 0.34 * len(lanes))[0]
-    row = pd.Categorical(ops["device"].astype(str), categories=lanes).codes
+    row = pd.Categorical(ops[by].astype(str), categories=lanes).codes
     status = ops["status"].astype(str).to_numpy()
     words = [*STATUSES, *sorted(set(status) - set(STATUSES))]
     for word in [word for word in words if word in status]:
         here = status == word
         _draw(only, row[here], begin[here], end[here], kind[here], word)
-    common, called = style.shown(lanes, names, most=34)
+    common, called = style.shown(lanes, names if by == "device" else None, most=34)
     _dress(only, [called[lane] for lane in lanes])
     style.time_axis(only, *_limits(begin, end))
-    told = f"{len(ops):,} operations on {len(lanes)} device{'s' if len(lanes) > 1 else ''}"
+    count = ops["device"].nunique()
+    told = f"{len(ops):,} operations on {count} device{'s' if count > 1 else ''}"
     style.heading(only, title if title is not None else f"{common} …: {told}" if common else told)
     style.legend(only, *_legend(words, status, kind))
     style.warn_incomplete([only], ops)
