@@ -1,4 +1,4 @@
-# make lab | demo | test | check | bench | clean
+# make lab | demo | test | check | docs | bench | clean
 #
 # Every target makes what it needs in .venv: with uv when there is one, else with venv and pip.
 #   make PYTHON=/path/to/python3.12 lab      use this interpreter
@@ -22,13 +22,14 @@ unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help env lab demo check test test-unit test-sandbox test-notebooks test-browser test-packaging bench clean
+.PHONY: FORCE help env lab demo check test test-unit test-sandbox test-notebooks test-browser test-packaging docs bench clean
 
 help:
 	@echo "make lab      JupyterLab on the tutorials, with a running sandbox"
 	@echo "make demo     the main job in the terminal, against the sandbox"
 	@echo "make test     every check and every test layer"
 	@echo "make check    ruff, mypy and the import contracts"
+	@echo "make docs     the tables of README.md and docs/ that follow from the code"
 	@echo "make bench    the figures that the README quotes"
 	@echo "make clean    remove the environment and everything built"
 
@@ -77,6 +78,9 @@ $(abspath $(AXE)): | $(STAMP)
 
 test-packaging: $(STAMP)
 	$(LAYER) packaging $(ARGS)
+
+docs: $(STAMP)
+	$(BIN)/python .ci/docs.py
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py $(ARGS)

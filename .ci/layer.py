@@ -13,6 +13,8 @@ from pathlib import Path
 
 APART = ("sandbox", "notebooks", "browser", "packaging")
 LAYERS = ("unit", *APART)
+# whole files are dealt out to two processes; the other layers fill the machine alone
+PARALLEL = ("unit", "sandbox")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -46,7 +48,9 @@ def run(layer: str, options: list[str]) -> int:
     print(f"== layer {layer}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", *where(layer), f"--junitxml={report}", *options]
+        spread = ["-n", "2", "--dist", "loadfile"] if layer in PARALLEL else []
+        command = [sys.executable, "-m", "pytest", "-q", *where(layer), f"--junitxml={report}"]
+        command += [*spread, *options]
         code = subprocess.run(command, check=False).returncode
         if code not in (0, 5):  # 5: pytest found no test
             return failed(f"layer {layer}: failed, pytest's exit code is {code}", code)

@@ -16,12 +16,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from iotnb import errors, frames, plots, profiles, sandbox, tutorials
+    from iotnb import (
+        analysis,
+        archive,
+        cluster,
+        curves,
+        errors,
+        frames,
+        operations,
+        plots,
+        profiles,
+        sandbox,
+        tutorials,
+    )
     from iotnb.client import Client
+    from iotnb.frames import provenance
     from iotnb.inbox import Inbox
     from iotnb.profiles import Resolved
     from iotnb.secret import Secret
-    from iotnb.widgets import DevicePicker, ExchangeView, LoginPanel, search
+    from iotnb.widgets import (
+        DevicePicker,
+        ExchangeView,
+        LiveView,
+        LoginPanel,
+        MeasurementExplorer,
+        OperationTimeline,
+        SeriesPlot,
+        search,
+    )
 
 __version__ = "0.1.0"
 
@@ -30,16 +52,26 @@ __all__ = [
     "DevicePicker",
     "ExchangeView",
     "Inbox",
+    "LiveView",
     "LoginPanel",
+    "MeasurementExplorer",
+    "OperationTimeline",
     "Secret",
+    "SeriesPlot",
+    "analysis",
+    "archive",
+    "cluster",
     "connect",
+    "curves",
     "errors",
     "frames",
     "login",
+    "operations",
     "platform_class",
     "platform_names",
     "plots",
     "profiles",
+    "provenance",
     "resolve",
     "sandbox",
     "search",
@@ -47,14 +79,31 @@ __all__ = [
 ]
 
 # loaded when first used: a bare import must not cost pandas, matplotlib and ipywidgets
-_MODULES = {"errors", "frames", "plots", "profiles", "sandbox", "tutorials"}
+_MODULES = {
+    "analysis",
+    "archive",
+    "cluster",
+    "curves",
+    "errors",
+    "frames",
+    "operations",
+    "plots",
+    "profiles",
+    "sandbox",
+    "tutorials",
+}
 _NAMES = {
     "Client": "iotnb.client",
     "DevicePicker": "iotnb.widgets",
     "ExchangeView": "iotnb.widgets",
     "Inbox": "iotnb.inbox",
+    "LiveView": "iotnb.widgets",
     "LoginPanel": "iotnb.widgets",
+    "MeasurementExplorer": "iotnb.widgets",
+    "OperationTimeline": "iotnb.widgets",
     "Secret": "iotnb.secret",
+    "SeriesPlot": "iotnb.widgets",
+    "provenance": "iotnb.frames",
     "search": "iotnb.widgets",
 }
 
@@ -130,11 +179,18 @@ def login(platform: str | None = None, **fields: Any) -> LoginPanel:
     return LoginPanel(platform, **fields)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext iotnb` calls: the cell magic `%%curl`."""
+    from iotnb.widgets.magic import CurlMagics
+
+    shell.register_magics(CurlMagics)
+
+
 def platform_names() -> dict[str, str]:
     """The platforms: name as used in `connect`, and title."""
     from iotnb import platforms
 
-    return {name: platforms.load(name).title for name in platforms.PLATFORMS}
+    return {name: platforms.TITLES[name] for name in platforms.PLATFORMS}
 
 
 def platform_class(platform: str) -> type[Client]:

@@ -16,7 +16,12 @@ import iotnb
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 # what conda-forge calls otherwise
-CONDA_NAMES = {"python-build": "build", "playwright-python": "playwright"}
+CONDA_NAMES = {
+    "python-build": "build",
+    "playwright-python": "playwright",
+    "dask": "dask[dataframe,distributed]",
+    "python-duckdb": "duckdb",
+}
 SKIP = "mark." + "skip"
 TEXT = {".py", ".md", ".toml", ".yml", ".ipynb", ".js", ".css", ".json", ".txt", ".cfg", "", ".svg", ".html"}
 

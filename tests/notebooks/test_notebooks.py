@@ -33,6 +33,8 @@ SECONDS = 60  # for one cell
 DEVICES = "40_cumulocity_device_integration"
 DMO = "/api-gw/device-management-orchestrator/v3/eos"
 CMO = "/api-gw/connection-management-orchestrator/v5/eos"
+WSO2 = "/api/device-mgt/v1.0"
+RESOURCES = r"/subscriptions/[\w-]+/resourceGroups/IOTC/providers/Microsoft\.IoTCentral"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +124,75 @@ ABOUT = {
             "Postman",
             "Import the Postman collection",
             "Authorize the REST API",
-            "Before the service ends",
             "Next steps",
+        ),
+        asked=(
+            ("PUT", rf"{RESOURCES}/iotApps/tutorial-app-\w+", 201),
+            ("PUT", r"/api/apiTokens/operator-token", 200),
+            ("PUT", r"/api/apiTokens/admin-token", 200),
+            ("PUT", r"/api/devices/phone-001", 200),
+            ("GET", r"/api/devices/phone-001/credentials", 200),
+            ("PUT", r"/0ne\w+/registrations/phone-001/register", 202),
+            ("POST", r"/devices/phone-001/messages/events", 204),
+            ("GET", r"/api/devices/phone-001", 200),
+            ("GET", r"/api/deviceTemplates", 200),
+            ("POST", r"/api/query", 200),
+            ("GET", r"/api/devices/phone-001/components/device_info/properties", 200),
+            ("POST", r"/api/devices/phone-001/commands/lightOn", 201),
+            ("PUT", r"/api/dataExport/destinations/webhookdest", 200),
+            ("PUT", r"/api/dataExport/exports/telemetryexport", 200),
+            ("GET", r"/api/dataExport/exports/telemetryexport", 200),
+            ("DELETE", rf"{RESOURCES}/iotApps/tutorial-app-\w+", 200),
+        ),
+    ),
+    "30_wso2_access_token": About(
+        platform="wso2",
+        headings=(
+            (1, "Generating the Access Token"),
+            (2, "Obtaining the access token"),
+            (3, "1. Encode the client credentials as follows"),
+            (3, "2. Generate the Client ID and the Secret ID."),
+            (3, "3. Encode the client credentials as follows"),
+            (3, "4. Generate the access token using the following command"),
+            (2, "Generating a new access token from the refresh token"),
+            (2, "What's next?"),
+        ),
+        own=(
+            "Instead of -k",
+            "Devices",
+            "Telemetry",
+            "Operations",
+            "Notifications and groups",
+            "A device of one's own",
+            "Logging out",
+        ),
+        quiet=("Generating the Access Token", "Obtaining the access token"),
+        asked=(
+            ("GET", rf"{WSO2}/device-types", 401),
+            ("POST", r"/api-application-registration/register", 201),
+            ("POST", r"/api-application-registration/register", 406),
+            ("POST", r"/api-application-registration/register", 401),
+            ("POST", r"/token", 401),
+            ("POST", r"/token", 200),
+            ("POST", r"/token", 401),
+            ("POST", r"/token", 400),
+            ("POST", r"/token", 200),
+            ("POST", r"/revoke", 200),
+            ("GET", rf"{WSO2}/events/firealarm", 403),
+            ("GET", rf"{WSO2}/devices", 200),
+            ("GET", rf"{WSO2}/events/\w+/\w+", 200),
+            ("GET", rf"{WSO2}/devices/\w+/\w+/operations", 400),
+            ("GET", rf"{WSO2}/devices/\w+/\w+/operations", 200),
+            ("GET", rf"{WSO2}/notifications", 200),
+            ("GET", rf"{WSO2}/groups", 200),
+            ("POST", rf"{WSO2}/admin/device-types", 200),
+            ("POST", rf"{WSO2}/events/notebookalarm", 200),
+            ("POST", rf"{WSO2}/device/agent/enroll", 200),
+            ("POST", rf"{WSO2}/devices/notebookalarm/operations", 201),
+            ("GET", rf"{WSO2}/device/agent/pending/operations/notebookalarm/00123", 200),
+            ("PUT", rf"{WSO2}/device/agent/operations/notebookalarm/00123", 200),
+            ("POST", rf"{WSO2}/device/agent/events/publish/notebookalarm/00123", 200),
+            ("POST", r"/revoke", 200),
         ),
     ),
     DEVICES: About(
@@ -176,6 +245,61 @@ ABOUT = {
             ("POST", r"/tenant/tenants/\w+/trusted-certificates", 201),
             ("POST", r"/devicecontrol/deviceAccessToken", 200),
             ("POST", r"/user/logout", 200),
+        ),
+    ),
+    "60_analyze_telemetry": About(platform="cumulocity"),
+    "70_operations_across_platforms": About(platform="cumulocity"),
+    "90_beyond_one_machine": About(platform="cumulocity"),
+    "50_iotconnect_rest_api": About(
+        platform="iotconnect",
+        headings=(
+            (1, "Getting started with the IoTConnect API"),
+            (2, "End Point"),
+            (2, "Step 1: Obtain a basic token"),
+            (2, "Step 2: Get an access token"),
+            (2, "Step 3: Use the access token to make requests"),
+            (2, "API requests"),
+            (2, "HTTP request headers"),
+            (2, "API responses"),
+            (3, "HTTP success status codes"),
+            (3, "HTTP error status codes"),
+            (2, "The HTTP methods"),
+        ),
+        own=(
+            "When the token gets old",
+            "Devices as a table",
+            "Data",
+            "Commands",
+            "What happened",
+        ),
+        quiet=("Getting started with the IoTConnect API",),
+        asked=(
+            ("GET", r"/api/uisdk/solutionkey/[^/]+/env/poc", 200),
+            ("GET", r"/api/v2/Auth/basic-token", 200),
+            ("POST", r"/api/v2/Auth/login", 200),
+            ("POST", r"/api/v2/Auth/login", 401),
+            ("POST", r"/api/v2/Auth/login", 412),
+            ("GET", r"/api/v1\.1/Device", 200),
+            ("GET", r"/api/v2/Device", 200),
+            ("GET", r"/api/v2\.1/Device", 200),
+            ("POST", r"/api/v2/Auth/refresh-token", 200),
+            ("POST", r"/api/v2/Auth/refresh-token", 409),
+            ("GET", r"/api/v2/Device", 204),
+            ("POST", r"/api/v2/Device", 412),
+            ("GET", r"/api/v2/Device", 401),
+            ("GET", r"/api/v2/User", 403),
+            ("GET", r"/api/v2/Device/uniqueId/no-such-device", 409),
+            ("GET", r"/api/v2/device-template/[0-]+", 404),
+            ("PATCH", r"/api/v2/Device", 405),
+            ("GET", r"/api/v2/Device", 500),
+            ("GET", r"/api/v2/Rule/conditions", 503),
+            ("POST", r"/api/v2/Device", 200),
+            ("PUT", r"/api/v2/Device/[\w-]+", 200),
+            ("DELETE", r"/api/v2/Device/[\w-]+", 200),
+            ("GET", r"/api/v2/Telemetry/attribute-history/device/.+", 200),
+            ("POST", r"/api/v2/template-command/device/[\w-]+/send", 200),
+            ("GET", r"/api/v2/template-command/history", 200),
+            ("GET", r"/api/v2/device-template/device/notification", 2),
         ),
     ),
 }
@@ -401,7 +525,9 @@ def printed(nb: nbformat.NotebookNode) -> str:
 @every
 def test_each_plot_is_shown_once(executed: Run) -> None:
     plotting = [
-        cell for cell in executed.first.cells if cell.cell_type == "code" and "iotnb.plots." in cell.source
+        cell
+        for cell in executed.first.cells
+        if cell.cell_type == "code" and re.search(r"\bplots\.\w+\(", cell.source)
     ]
     assert plotting
     for cell in plotting:
