@@ -1,4 +1,4 @@
-# make lab | demo | test | check | docs | bench | clean
+# make lab | demo | test | check | docs | images | bench | clean
 #
 # Every target makes what it needs in .venv: with uv when there is one, else with venv and pip.
 #   make PYTHON=/path/to/python3.12 lab      use this interpreter
@@ -17,12 +17,17 @@ AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 IOTNB_AXE ?= $(abspath $(AXE))
 export IOTNB_AXE
 
+# Some browser tests also run on an older ipykernel: IOTNB_KERNELS names its Python (or several, as in PATH).
+KERNEL := $(VENV)/ipykernel6
+IOTNB_KERNELS ?= $(abspath $(KERNEL))/bin/python
+export IOTNB_KERNELS
+
 # An activated environment or a user's site-packages must not leak into ours.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help env lab demo check test test-unit test-sandbox test-notebooks test-browser test-packaging docs bench clean
+.PHONY: FORCE help env lab demo check test test-unit test-sandbox test-notebooks test-browser test-packaging docs images bench clean
 
 help:
 	@echo "make lab      JupyterLab on the tutorials, with a running sandbox"
@@ -30,6 +35,7 @@ help:
 	@echo "make test     every check and every test layer"
 	@echo "make check    ruff, mypy and the import contracts"
 	@echo "make docs     the tables of README.md and docs/ that follow from the code"
+	@echo "make images   the pictures of docs/images, light and dark, from the sandbox"
 	@echo "make bench    the figures that the README quotes"
 	@echo "make clean    remove the environment and everything built"
 
@@ -69,8 +75,12 @@ test-sandbox: $(STAMP)
 test-notebooks: $(STAMP)
 	$(LAYER) notebooks $(ARGS)
 
-test-browser: $(STAMP) $(IOTNB_AXE)
+test-browser: $(STAMP) $(IOTNB_AXE) $(KERNEL)/.made
 	$(LAYER) browser $(ARGS)
+
+$(KERNEL)/.made: .ci/kernel | $(STAMP)
+	@VENV='$(VENV)' UV='$(UV)' sh .ci/kernel '$(KERNEL)'
+	@touch $@
 
 $(abspath $(AXE)): | $(STAMP)
 	@npm --version >/dev/null 2>&1 || { echo "layer browser: axe-core is missing; install npm, or name its axe.min.js in IOTNB_AXE" >&2; exit 1; }
@@ -81,6 +91,9 @@ test-packaging: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python .ci/docs.py
+
+images: $(STAMP)
+	$(BIN)/python .ci/images.py $(ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -13,8 +13,7 @@ from pathlib import Path
 
 APART = ("sandbox", "notebooks", "browser", "packaging")
 LAYERS = ("unit", *APART)
-# whole files are dealt out to two processes; the other layers fill the machine alone
-PARALLEL = ("unit", "sandbox")
+PARALLEL = ("unit", "sandbox")  # whole files are dealt to two processes; the rest fills the machine alone
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

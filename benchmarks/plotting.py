@@ -20,7 +20,7 @@ def measured(points: int) -> tuple[pd.DataFrame, set[int]]:
 
     chance = np.random.default_rng(5)
     values = np.sin(np.arange(points) / points * 60) * 10 + chance.normal(0, 1, points)
-    places = chance.choice(points, SPIKES, replace=False)
+    places = (np.arange(SPIKES) * points // SPIKES) + chance.integers(0, points // SPIKES // 2, SPIKES)
     values[places] = HEIGHT + np.arange(SPIKES)
     zeros = np.zeros(points, np.int8)
     moments = np.datetime64("2026-01-01", "us") + np.arange(points) * np.timedelta64(1, "s")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         sandbox,
         tutorials,
     )
+    from iotnb.auth import Field, Method
     from iotnb.client import Client
     from iotnb.frames import provenance
     from iotnb.inbox import Inbox
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         MeasurementExplorer,
         OperationTimeline,
         SeriesPlot,
+        Workbench,
         search,
     )
 
@@ -58,6 +60,7 @@ __all__ = [
     "OperationTimeline",
     "Secret",
     "SeriesPlot",
+    "Workbench",
     "analysis",
     "archive",
     "cluster",
@@ -68,6 +71,7 @@ __all__ = [
     "login",
     "operations",
     "platform_class",
+    "platform_fields",
     "platform_names",
     "plots",
     "profiles",
@@ -103,6 +107,7 @@ _NAMES = {
     "OperationTimeline": "iotnb.widgets",
     "Secret": "iotnb.secret",
     "SeriesPlot": "iotnb.widgets",
+    "Workbench": "iotnb.widgets",
     "provenance": "iotnb.frames",
     "search": "iotnb.widgets",
 }
@@ -200,6 +205,13 @@ def platform_class(platform: str) -> type[Client]:
     return platforms.load(platform)
 
 
+def platform_fields(platform: str) -> tuple[tuple[Field, ...], tuple[Method, ...]]:
+    """A platform's login fields and its ways to log in; ConfigError for an unknown name."""
+    from iotnb import platforms
+
+    return platforms.declared(platform)
+
+
 def resolve(
     platform: str,
     fields: dict[str, Any] | None = None,
@@ -211,11 +223,11 @@ def resolve(
     from iotnb import profiles
     from iotnb.auth import CA_FILE
 
-    cls = platform_class(platform)
+    declared, methods = platform_fields(platform)
     return profiles.resolve(
         platform,
-        fields=(*cls.FIELDS, CA_FILE),
-        methods=cls.METHODS,
+        fields=(*declared, CA_FILE),
+        methods=methods,
         arguments=fields,
         profile=profile,
         environ=environ,

@@ -29,7 +29,7 @@ from iotnb.live import Live, Push, Wanted
 from iotnb.loading import Load
 from iotnb.measuring import Measuring, Question
 from iotnb.secret import Secret
-from iotnb.session import Session, Settings
+from iotnb.session import Session, Settings, stopping
 from iotnb.storage import Identity, Target
 
 __all__ = [
@@ -410,7 +410,8 @@ class Client(Measuring):
         def run(load: Load) -> pd.DataFrame:
             began, before = time.perf_counter(), self.session.counters.bytes
             load.watch(self.session.counters)
-            frame = work(load)
+            with stopping(load.stop):
+                frame = work(load)
             if verb == "latest":
                 frame["age"] = pd.Timestamp(times.now()) - frame["time"]
             note = self._provenance(verb, asked, span, load, time.perf_counter() - began)

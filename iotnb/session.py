@@ -9,7 +9,9 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -73,6 +75,19 @@ class Settings:
             raise errors.ConfigError(
                 f"workers={self.workers} must be at least 1, and retries={self.retries} at least 0"
             )
+
+
+_STOP: ContextVar[threading.Event | None] = ContextVar("iotnb_stop", default=None)
+
+
+@contextmanager
+def stopping(stop: threading.Event) -> Iterator[None]:
+    """Requests of this thread end early when the event is set, unless they are given another one."""
+    token = _STOP.set(stop)
+    try:
+        yield
+    finally:
+        _STOP.reset(token)
 
 
 @dataclass(frozen=True)
@@ -224,7 +239,7 @@ class Session:
             body=body,
             timeout=timeout or self.settings.timeout,
             safe=method.upper() in IDEMPOTENT if retry is None else retry,
-            stop=stop,
+            stop=stop if stop is not None else _STOP.get(),
             auth=auth,
             paced=paced,
             deadline=time.monotonic() + self.settings.patience,

@@ -141,6 +141,20 @@ def test_whoever_reduces_the_values_are_the_same(client, ids, aggregate, functio
     assert got.to_dict() == pytest.approx(wanted.to_dict(), rel=1e-6)
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_cancelled_job_ends_at_once_whatever_it_asks_first(client, faults, verb):
+    if verb not in client.supports:
+        return
+    faults(latency=1.5)
+    job = client.job(verb)
+    time.sleep(0.2)
+    began = time.monotonic()
+    job.cancel()
+    with pytest.raises(errors.Incomplete):
+        job.result()
+    assert time.monotonic() - began < 2.5  # one request that was on its way, not one after the other
+
+
 @pytest.mark.parametrize("verb", ["devices", "operations", "events", "alarms"])
 def test_a_row_can_bring_its_document(client, verb):
     if verb not in client.supports:

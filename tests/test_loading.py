@@ -433,7 +433,7 @@ def test_a_link_that_leads_back_is_a_gap_not_a_loop(server: Collection, session:
     frame, load = load_all(server, session)
     assert len(frame) == 50
     assert "leads back" in load.gaps[0]["reason"]
-    assert len(server.requests) < 10
+    assert len(server.requests) < 30  # those of the windows beside it, and no loop
 
 
 def test_what_arrives_while_loading_disturbs_nothing(server: Collection, session: Session) -> None:

@@ -183,7 +183,7 @@ def test_the_licence_is_the_apache_licence():
     assert "Apache License" in text
     assert "Version 2.0, January 2004" in text
     assert "END OF TERMS AND CONDITIONS" in text
-    assert PYPROJECT["project"]["license"] == "Apache-2.0"
+    assert PYPROJECT["project"]["license"] == "Apache-2.0 AND MIT"
 
 
 # --- the scripts

@@ -50,7 +50,9 @@ class Provenance(Mapping[str, Any]):
         """What is shown, as names and texts."""
         window = self.get("window")
         size = self.get("bytes", 0) / 1e6
-        cost = f"{self.get('pages', 0):,} pages, {size:,.1f} MB, {self.get('seconds', 0):g} s"
+        pages = self.get("pages", 0)
+        many = "" if pages == 1 else "s"
+        cost = f"{pages:,} page{many}, {size:,.1f} MB, {self.get('seconds', 0):g} s"
         query = ", ".join(f"{name}={_short(value)}" for name, value in (self.get("query") or {}).items())
         return {
             "host": str(self.get("host", "")),

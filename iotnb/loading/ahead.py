@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -41,7 +42,8 @@ def ahead(pages: Iterator[T], *, depth: int = DEPTH) -> Iterator[T]:
         else:
             hand(None, StopIteration())
 
-    thread = threading.Thread(target=fill, daemon=True, name="iotnb-ahead")
+    # in the reader's context: the stop of its load ends these requests too
+    thread = threading.Thread(target=copy_context().run, args=(fill,), daemon=True, name="iotnb-ahead")
     thread.start()
     try:
         while True:

@@ -11,6 +11,7 @@ from typing import Final, Generic, TypeVar
 
 from iotnb import errors
 from iotnb.loading.load import Load
+from iotnb.session import stopping
 
 Unit = TypeVar("Unit")
 
@@ -118,6 +119,10 @@ class Crew(Generic[Unit]):
             condition.notify_all()
 
     def _work(self) -> None:
+        with stopping(self.load.stop):
+            self._carry_on()
+
+    def _carry_on(self) -> None:
         while (unit := self._next()) is not None:
             try:
                 self._carry(unit)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from iotnb.client import Client
 from iotnb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from iotnb.auth import Field, Method
+    from iotnb.client import Client
 
 PLATFORMS = {
     "cumulocity": "iotnb.platforms.cumulocity:Cumulocity",
@@ -29,11 +34,37 @@ TITLES = {
 
 def load(name: str) -> type[Client]:
     """The client class of a platform; raises ConfigError that lists the names if there is none."""
+    module, _, attribute = _place(name).partition(":")
+    found: type[Client] = getattr(import_module(module), attribute)
+    return found
+
+
+def declared(name: str) -> tuple[tuple[Field, ...], tuple[Method, ...]]:
+    """FIELDS and METHODS of a platform's login, without its client and what that needs."""
+    module = import_module(f"{_place(name).partition(':')[0]}.auth")
+    return module.FIELDS, module.METHODS
+
+
+def lazily(package: str, where: Mapping[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__`: loads the module that holds a name when the name is first used.
+
+    A name that `where` gives no module for is a module itself.
+    """
+
+    def found(name: str) -> Any:
+        if name not in where:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if not where[name]:
+            return import_module(f"{package}.{name}")
+        return getattr(import_module(f"{package}.{where[name]}"), name)
+
+    return found
+
+
+def _place(name: str) -> str:
     known = str(name).strip().lower()
     if known not in PLATFORMS:
         near = difflib.get_close_matches(known, PLATFORMS, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ConfigError(f"there is no platform {name!r}: use one of {', '.join(PLATFORMS)}.{hint}")
-    module, _, attribute = PLATFORMS[known].partition(":")
-    found: type[Client] = getattr(import_module(module), attribute)
-    return found
+    return PLATFORMS[known]

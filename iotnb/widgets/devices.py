@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import traitlets
 
-from iotnb.errors import ConfigError, Unauthorized, Unsupported
+from iotnb.errors import ConfigError, IotnbError
+from iotnb.widgets import details
 from iotnb.widgets.leaves import GridLeaf
-from iotnb.widgets.panel import Panel, Throttle, Tone, sentence
-from iotnb.widgets.source import Positions, Query, Selection, Source
+from iotnb.widgets.loads import LoadingPanel
+from iotnb.widgets.panel import Throttle, sentence
+from iotnb.widgets.source import Mask, Positions, Query, Selection, Source
+from iotnb.widgets.tree import Lines, Tree
 
 if TYPE_CHECKING:
     from iotnb.client import Client
+    from iotnb.jobs import Job
 
 COLUMNS = ("name", "device", "type", "status", "last_seen", "parent")
 LOOKS: Mapping[str, tuple[str, str, str, int]] = {  # column: heading, kind, width, least width in pixels
@@ -34,19 +36,22 @@ LOOKS: Mapping[str, tuple[str, str, str, int]] = {  # column: heading, kind, wid
 }
 OTHER = ("text", "minmax(0, 1.6fr)", 110)
 LARGEST_ANSWER = 200  # rows in one message
-STEP = 0.25  # seconds between two looks at what a running load has brought
 
 
-class DevicePicker(Panel):
+class DevicePicker(LoadingPanel):
     """A searchable table of devices to select from; `selection` is a DataFrame of the selected rows.
 
     `source` is a client, whose devices are loaded in the background and can be used while they arrive, or any
     DataFrame with a `device` column. Further arguments go to `client.devices()` (`text`, `type`, `query`,
-    `expand`). `columns` names the columns to show, `text` of a table the first search. Raises ConfigError for
-    anything else. `selected` is the number of selected devices and can be observed.
+    `expand`, `documents`). `columns` names the columns to show. Raises ConfigError for anything else.
+    `selected` is the number of selected devices and can be observed. Where rows name others of the table as
+    their `parent`, the page offers them as a tree. The details of a device show its row and the platform's
+    document, which is asked for then, unless the table has a column `document`.
     """
 
     title = "Device picker"
+    noun, nouns = "device", "devices"
+    advice = "Register one (the platform's tutorial does it in its first steps), then press Refresh."
     selected = traitlets.Int(0)
 
     def __init__(
@@ -61,25 +66,18 @@ class DevicePicker(Panel):
         if table is source and options:
             raise ConfigError(f"these arguments are for a client, not for a table: {', '.join(options)}")
         self._source = Source(table)
-        super().__init__(css="iotnb-picker")
-        self._client = None if isinstance(source, pd.DataFrame) else source
+        self._tree: tuple[Source, Tree] | None = None
+        self._asking: Job[pd.DataFrame] | None = None
+        super().__init__(source, css="iotnb-picker")
         self._options = options
         self._lock = threading.RLock()
         self._selection = Selection()
-        self._state = "loading"
-        self._loaded: float | None = None
-        self._done = threading.Event()
-        self._job: Any = None
-        self._cancelled = False
         self._columns = [str(name) for name in columns]
-        self.grid = GridLeaf(layout=self.plain, columns=[_column(name) for name in self._columns])
+        self.grid = self.leaf = GridLeaf(layout=self.plain, columns=[_column(name) for name in self._columns])
         self.grid.on_msg(self.handler(self._receive))
         self._announce = Throttle(self._broadcast)
         self.compose(self.grid)
-        if self._client is None:
-            self._finish("ready")
-        else:
-            self.refresh()
+        self.begin()
 
     # -- results
 
@@ -139,129 +137,20 @@ class DevicePicker(Panel):
 
     # -- loading
 
-    @property
-    def state(self) -> str:
-        """loading, ready, empty, partial, error, expired or unsupported."""
-        return self._state
+    def _job(self, client: Client) -> Any:
+        return client.job("devices", **self._options)
 
-    def refresh(self) -> None:
-        """Loads the devices again, in the background; the selection stays."""
-        if self._client is None:
-            raise ConfigError(
-                "this picker shows a table that was given to it: make a new picker for a new table"
-            )
-        self._done.clear()
-        self._cancelled = False
-        self.explain()
-        self._state = "loading"
-        self.say("busy", "Loading", "Asking for the devices ...")
-        self._tell_state()
-        self.work(self._load)
+    def _rows(self) -> int:
+        return len(self._source)
 
-    def cancel(self) -> None:
-        """Stops loading; the devices that came stay."""
-        if self._state == "loading":
-            self._cancelled = True
-
-    def wait(self, timeout: float | None = None) -> DevicePicker:
-        """Waits until loading has ended, up to `timeout` seconds; for scripts, a page needs no waiting."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._done.wait(0.1) and not self.closed.is_set():
-            if deadline is not None and time.monotonic() > deadline:
-                raise TimeoutError(f"the devices were not loaded within {timeout} s")
-        return self
-
-    async def ready(self) -> DevicePicker:
-        """Waits until loading has ended without blocking the kernel."""
-        while not self._done.is_set() and not self.closed.is_set():
-            await asyncio.sleep(0.05)
-        return self
-
-    def _load(self, generation: int) -> None:
-        client = cast("Client", self._client)  # refresh() has checked it
-        first = not len(self._source)
-        try:
-            job = self._job = client.job("devices", **self._options)
-        except Exception as error:  # noqa: BLE001  # what the client does not even try
-            self._finish(_failed(error), error=error)
-            return
-        pause = STEP
-        while not job.done():
-            if self._cancelled or self.closed.is_set() or generation != self.generation:
-                job.cancel()  # it may have been asked for before there was a job
-            time.sleep(min(pause, 0.1))
-            pause -= 0.1
-            if first and pause <= 0:
-                began = time.monotonic()
-                self._arrived(job.partial)
-                pause = max(
-                    STEP, 10 * (time.monotonic() - began)
-                )  # at most a tenth of the time goes into drawing
-        if generation == self.generation and not self.closed.is_set():
-            self._end(job, first)
-
-    def _arrived(self, partial: pd.DataFrame | None) -> None:
-        if partial is None or len(partial) <= len(self._source):
-            return
-        self._replace(partial)
-        self.say("busy", "Loading", f"{len(partial):,} devices so far; you can search and select already.")
-        self._tell_state()
-
-    def _end(self, job: Any, first: bool) -> None:
-        try:
-            frame = job.result()
-        except Exception as error:  # noqa: BLE001  # shown in the panel, whatever it is
-            came = job.partial if first else None
-            if came is not None and len(came):
-                self._replace(came)
-            some = came is not None and len(came) > 0
-            self._finish("partial" if some or self._cancelled else _failed(error), error=error)
-        else:
-            self._replace(frame)
-            self._finish("ready")
-
-    def _replace(self, frame: pd.DataFrame) -> None:
+    def _take(self, frame: pd.DataFrame) -> None:
         source = Source(frame)
         with self._lock:
             self._source = source
         self._chosen()
 
-    def _finish(self, state: str, *, error: BaseException | None = None) -> None:
-        count = len(self._source)
-        if state == "ready":
-            self._loaded = time.time()
-            state = "ready" if count else "empty"
-        self._state = state
-        tone, word, text = self._words(state, count, error)
-        self.say(tone, word, text)
-        if error is not None and state in {"error", "partial"} and not self._cancelled:
-            self.explain(error)
-        self._done.set()
-        self._tell_state()
+    def _changed(self) -> None:
         self._announce()
-
-    def _words(self, state: str, count: int, error: BaseException | None) -> tuple[Tone, str, str]:
-        where = ""
-        if self._client is not None:
-            where = f" on {self._client.host}"
-        devices = "1 device" if count == 1 else f"{count:,} devices"
-        if state == "ready":
-            return "good", "Ready", f"{devices}{where}."
-        if state == "empty":
-            hint = " Register one (the platform's tutorial does it in its first steps), then press Refresh."
-            return "idle", "Empty", f"There are no devices{where}." + (hint if where else "")
-        if state == "partial":
-            cause = "Loading was cancelled." if self._cancelled else sentence(error) if error else ""
-            return "warn", "Incomplete", f"{devices} came{where}. {cause}".strip()
-        if state == "expired":
-            return (
-                "warn",
-                "Login expired",
-                "Log in again, then press Refresh. " + (sentence(error) if error else ""),
-            )
-        if state == "unsupported":
-            return "idle", "Not supported", sentence(error) if error else ""
-        return "bad", "Error", sentence(error) if error else ""
 
     # -- the page
 
@@ -279,19 +168,6 @@ class DevicePicker(Panel):
         if not self.closed.is_set():
             self.grid.send({"kind": "changed"})
 
-    def _tell_state(self) -> None:
-        if not self.closed.is_set():
-            self.grid.send({"kind": "state", **self._shown_state()})
-
-    def _shown_state(self) -> dict[str, Any]:
-        return {
-            "state": self._state,
-            "rows": len(self._source),
-            "age": None if self._loaded is None else round(time.time() - self._loaded, 1),
-            "refresh": self._client is not None,
-            "words": "" if self._state in {"loading", "ready"} else self.status.text,
-        }
-
     def _receive(self, _: Any, content: Mapping[str, Any], __: Any = None) -> None:
         kind = content.get("kind")
         if kind == "rows":
@@ -300,8 +176,11 @@ class DevicePicker(Panel):
             self.refresh()
         elif kind == "cancel":
             self.cancel()
-        elif kind == "ids":
-            self.grid.send({"kind": "ids", "view": content.get("view"), "text": "\n".join(self.ids)})
+        elif kind in {"ids", "code"}:
+            text = self.code() if kind == "code" else "\n".join(self.ids)
+            self.grid.send({"kind": "copy", "what": kind, "view": content.get("view"), "text": text})
+        elif kind == "details":
+            self._tell_details(str(content["device"]), content.get("view"))
         else:
             self._choose(str(kind), content)
 
@@ -344,18 +223,48 @@ class DevicePicker(Panel):
         return found
 
     def _order(self, content: Mapping[str, Any]) -> Positions:
+        return self._flat(content) if content.get("tree") is None else self._lines(content).positions
+
+    def _flat(self, content: Mapping[str, Any]) -> Positions:
         query, only = _query(content)
-        sort = content.get("sort")
-        order = self._source.order(query, (str(sort[0]), str(sort[1])) if sort else None)
+        order = self._source.order(query, _sort(content))
         return order[self._selection.flags(self._source)[order]] if only else order
+
+    def _lines(self, content: Mapping[str, Any]) -> Lines:
+        """The tree of a view: what matches below all that stands above it; each unfolded as the view says."""
+        source, tree, (query, only) = self._source, self._below(), _query(content)
+        asked = content["tree"]
+        ranked, opened = source.order(Query(), _sort(content)), np.zeros(len(source), dtype=bool)
+        if query or only:
+            wanted = self._wanted(content)
+            ranked = ranked[tree.with_ancestors(wanted)[ranked]]
+            opened = tree.above(wanted)
+        opened |= bool(asked.get("every"))
+        for name, on in (("opened", True), ("shut", False)):
+            opened[source.positions([str(each) for each in asked.get(name) or ()])] = on
+        return tree.lines(ranked, opened)
+
+    def _wanted(self, content: Mapping[str, Any]) -> Mask:
+        """Which rows match the view's question."""
+        query, only = _query(content)
+        wanted = self._source.mask(query)
+        return wanted & self._selection.flags(self._source) if only else wanted
+
+    def _below(self) -> Tree:
+        """The tree of the present table, made when it is first needed."""
+        if self._tree is None or self._tree[0] is not self._source:
+            self._tree = (self._source, Tree(self._source))
+        return self._tree[1]
 
     def _answer(self, content: Mapping[str, Any]) -> None:
         with self._lock:
             source = self._source
-            order = self._order(content)
+            lines = None if content.get("tree") is None else self._lines(content)
+            order = self._flat(content) if lines is None else lines.positions
             flags = self._selection.flags(source)
             start = max(0, int(content.get("start", 0)))
-            positions = order[start : start + min(int(content.get("n", 0)), LARGEST_ANSWER)]
+            part = slice(start, start + min(int(content.get("n", 0)), LARGEST_ANSWER))
+            positions = order[part]
             texts = source.texts(positions, ["device", *self._columns])
             chosen = flags[positions]
             answer: dict[str, Any] = {
@@ -363,10 +272,63 @@ class DevicePicker(Panel):
                 "total": len(order), "selected": int(flags.sum()),
                 "rows": [[row[0], int(on), *row[1:]] for row, on in zip(texts, chosen, strict=True)],
             }  # fmt: skip
+            answer["matching"] = answer["total"]
+            if lines is not None:
+                wanted = self._wanted(content)
+                answer["matching"] = int(wanted.sum())
+                shape = (lines.depths, lines.children, lines.opened, wanted[order])
+                answer["lines"] = [
+                    [int(value) for value in line]
+                    for line in zip(*(each[part] for each in shape), strict=True)
+                ]
             if content.get("facets"):
                 answer["facets"] = source.facets(_query(content)[0])
                 answer["state"] = self._shown_state()
         self.grid.send(answer)
+
+    def _shown_state(self) -> dict[str, Any]:
+        with self._lock:
+            return {**super()._shown_state(), "tree": bool(self._below())}
+
+    # -- details
+
+    def _tell_details(self, device: str, view: Any) -> None:
+        """Sends the row of a device, and its document: of the table, or of the client, which takes time."""
+        with self._lock:
+            at = self._source.position(device)
+            frame = self._source.frame
+        if at < 0:
+            return
+        answer = {"kind": "details", "view": view, "device": device, "row": details.row(frame, at, _label)}
+        known = details.document(frame, at)
+        if known or self._client is None:
+            self.grid.send({**answer, "document": known})
+            return
+        self.grid.send({**answer, "document": None})  # not known yet
+        name = details.text(frame["name"].iloc[at]) if "name" in frame.columns else ""
+        self.aside(self._fetch, device, name, view)
+
+    def _fetch(self, device: str, name: str, view: Any) -> None:
+        """Asks the client for the document of one device; a question of before is given up."""
+        before, client = self._asking, self._client
+        if before is not None:
+            before.cancel()
+        if client is None:
+            return
+        answer = {"kind": "document", "view": view, "device": device}
+        text = ""
+        try:
+            for words in (device, name):  # not every server searches ids
+                job = self._asking = client.job("devices", text=words, documents=True)
+                text = details.of(job.result(), device)
+                if text or not name:
+                    break
+        except IotnbError as error:
+            self.grid.send({**answer, "text": "", "problem": sentence(error)})
+            return
+        problem = "" if text else f"{client.host} finds this device neither by its id nor by its name."
+        if not self.closed.is_set():
+            self.grid.send({**answer, "text": text, "problem": problem})
 
 
 def _column(name: str) -> dict[str, Any]:
@@ -374,13 +336,16 @@ def _column(name: str) -> dict[str, Any]:
     return {"name": name, "label": label, "kind": kind, "width": width, "min": least}
 
 
+def _label(name: str) -> str:
+    return LOOKS[name][0] if name in LOOKS else name
+
+
+def _sort(content: Mapping[str, Any]) -> tuple[str, str] | None:
+    sort = content.get("sort")
+    return (str(sort[0]), str(sort[1])) if sort else None
+
+
 def _query(content: Mapping[str, Any]) -> tuple[Query, bool]:
     asked = content.get("query") or {}
     names = {name: tuple(str(each) for each in asked.get(name) or ()) for name in ("type", "status")}
     return Query(str(asked.get("text", "")), names["type"], names["status"]), bool(asked.get("only"))
-
-
-def _failed(error: BaseException) -> str:
-    if isinstance(error, Unauthorized):
-        return "expired"
-    return "unsupported" if isinstance(error, Unsupported) else "error"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 import ipywidgets as ipw
@@ -13,6 +13,7 @@ from iotnb import transport
 from iotnb.auth import Field, Method
 from iotnb.profiles import Resolved
 from iotnb.secret import Secret
+from iotnb.widgets.choices import ChoiceField
 from iotnb.widgets.leaves import SecretField
 
 AUTO = "auto"
@@ -37,7 +38,7 @@ class Form:
         self.methods = list(methods)
         self.resolved = Resolved()
         self.secrets: dict[str, SecretField] = {}
-        self.inputs: dict[str, ipw.Text | ipw.Dropdown] = {}
+        self.inputs: dict[str, ipw.Text | ipw.Dropdown | ChoiceField] = {}
         self.hints: dict[str, ipw.HTML] = {}
         self._groups: dict[str, ipw.Widget] = {}
         self.active: list[str] = []
@@ -120,6 +121,9 @@ class Form:
         widget = self.inputs[name]
         same = str(widget.value) == self.known(name)
         text = problem or check_url(name, str(widget.value)) or (origin if same and origin else field.help)
+        if isinstance(widget, ChoiceField):
+            widget.hint = text
+            return
         (widget.add_class if problem else widget.remove_class)("iotnb-invalid")
         (self.hints[name].add_class if problem else self.hints[name].remove_class)("iotnb-problem")
         self.hints[name].value = html.escape(text)
@@ -132,6 +136,15 @@ class Form:
         visible = [name for name in self.shown if name in names]
         if visible:
             self.focus(visible[0])
+
+    def refuse(self, names: Sequence[str]) -> None:
+        """Marks the fields that the server did not accept, and puts the focus into the first secret one."""
+        for name in names:
+            self.hint(name, f"{self.fields[name].label} was not accepted.")
+        shown = [name for name in self.shown if name in self.secrets]
+        first = next((name for name in shown if name in names), shown[0] if shown else "")
+        if first:
+            self.focus(first)
 
     def focus(self, name: str) -> None:
         """Puts the focus into a field, in every view."""
@@ -153,8 +166,9 @@ class Form:
     def _choices(self) -> list[tuple[str, str]]:
         named = [(method.label[:1].upper() + method.label[1:], method.name) for method in self.methods]
         automatic = "method" in self.fields and AUTO in self.fields["method"].choices
+        plainest = self.methods[-1].label.partition(" (")[0] if self.methods else ""
         return (
-            [("Automatic (user and password, the best way on offer)", AUTO), *reversed(named)]
+            [(f"Automatic ({plainest}, the best way on offer)", AUTO), *reversed(named)]
             if automatic
             else named
         )
@@ -164,8 +178,23 @@ class Form:
         method = self.chosen
         order = [name for name in self.fields if name in {*method.needs, *method.uses} and not is_code(name)]
         last = max((order.index(name) for name in method.needs if name in order), default=-1)
-        main = [name for at, name in enumerate(order) if at <= last or self.fields[name].secret]
+        # a secret right behind a needed field belongs to it, as a passphrase does
+        beside = {name for before, name in itertools.pairwise(order) if before in method.needs}
+        main = [
+            name
+            for at, name in enumerate(order)
+            if name in method.needs
+            or self.fields[name].several
+            or self._plain(name, at <= last, name in beside)
+        ]
         return main, [name for name in order if name not in main]
+
+    def _plain(self, name: str, early: bool, beside: bool) -> bool:
+        """Whether a field that need not be filled is shown at once all the same."""
+        field = self.fields[name]
+        if field.secret:
+            return beside
+        return early and not (field.default and (field.choices or name.endswith("url")))
 
     def _make(self, field: Field, submit: Callable[..., None], typed: Callable[[], None]) -> ipw.Widget:
         wide = field.name.endswith("url") or field.path
@@ -173,6 +202,11 @@ class Form:
             leaf = SecretField(label=field.label, on_submit=lambda value: submit(field.name, value))
             self.secrets[field.name] = leaf
             return leaf.add_class("iotnb-wide")
+        if field.several:
+            chooser = ChoiceField(field.several, label=field.label)
+            self.inputs[field.name] = chooser
+            chooser.observe(lambda _: self._changed(field.name, typed), "value")
+            return chooser
         widget: ipw.Text | ipw.Dropdown
         if field.choices:
             widget = ipw.Dropdown(description=field.label, options=list(field.choices))
@@ -182,14 +216,13 @@ class Form:
         widget.add_class("iotnb-field")
         hint = ipw.HTML().add_class("iotnb-hint")
         self.inputs[field.name], self.hints[field.name] = widget, hint
-
-        def changed(_: Any) -> None:
-            self.hint(field.name)
-            typed()
-
-        widget.observe(changed, "value")
+        widget.observe(lambda _: self._changed(field.name, typed), "value")
         group = ipw.VBox([widget, hint]).add_class("iotnb-group")
         return group.add_class("iotnb-wide") if wide else group
+
+    def _changed(self, name: str, typed: Callable[[], None]) -> None:
+        self.hint(name)
+        typed()
 
 
 def is_code(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import time
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
@@ -11,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import iotnb
-from iotnb import errors, times
+from iotnb import auth, errors, profiles, times
 from iotnb.auth import TokenAuth
 from iotnb.errors import ConfigError
 from iotnb.secret import Secret
@@ -19,7 +20,7 @@ from iotnb.widgets import outcome
 from iotnb.widgets.form import AUTO, Form, is_code
 from iotnb.widgets.leaves import collect
 from iotnb.widgets.loginview import LoginView
-from iotnb.widgets.panel import Tone
+from iotnb.widgets.panel import Tone, sentence
 
 if TYPE_CHECKING:
     from iotnb.client import Client
@@ -120,6 +121,8 @@ class LoginPanel(LoginView):
         self.cancel.on_click(self.handler(lambda _: self.stop()))
         self.logout.on_click(self.handler(lambda _: self.leave()))
         self.save.on_click(self.handler(lambda _: self.save_profile()))
+        self.forget.on_click(self.handler(lambda _: self.forget_secrets()))
+        self.options.observe(self.handler(lambda _: self._look_for_keyring()), "value")
         self.ca_file.on_msg(self._on_enter(self.submit))
         self.save_name.on_msg(self._on_enter(self.save_profile))
 
@@ -134,9 +137,9 @@ class LoginPanel(LoginView):
         """Builds the form of the chosen platform; a login under way is given up."""
         if self._state == "checking":
             self.stop()
-        cls = iotnb.platform_class(self.name)
+        fields, methods = iotnb.platform_fields(self.name)
         self._held.clear()
-        self.form = Form(cls.FIELDS, cls.METHODS, submit=self.handler(self.submit), typed=self._typed)
+        self.form = Form(fields, methods, submit=self.handler(self.submit), typed=self._typed)
         self.form.method.observe(self.handler(lambda _: self._switch_method()), "value")
         self.list_profiles(profile or "")
         self._fill()
@@ -167,6 +170,48 @@ class LoginPanel(LoginView):
         _kept[self.name] = self.form.entered()
         self.draw_sent(self._client)
 
+    def _look_for_keyring(self) -> None:
+        if self.options.value and not self.keyring.value:
+            self.aside(self.tell_keyring)
+
+    def save_profile(self) -> None:
+        """Stores what is no secret as a profile, and the secrets in the keyring where that is asked for."""
+        name, path = self.store_profile()
+        if not self.keep.value:
+            self._saved(name, f"Saved without secrets: {path}")
+            return
+        self.aside(self._keep, name, path)
+
+    def _keep(self, name: str, path: str) -> None:
+        """Puts the secrets that are typed into the keyring, as those of a profile; on a worker thread."""
+        secrets, late = self._collect()
+        self._held |= secrets  # the page has handed them over: the next login need not ask again
+        wanted = {field: value for field, value in secrets.items() if not is_code(field)}
+        for field, value in wanted.items():
+            profiles.keep(self.name, name=field, secret=value, profile=name)
+        labels = ", ".join(self.form.fields[field].label for field in wanted)
+        lost = " The page did not hand over all of them: save again." if late else ""
+        kept = f"in the keyring: {labels}." if labels else "no secret was typed."
+        self._saved(name, f"Saved: {path}; {kept}{lost}")
+
+    def _saved(self, name: str, words: str) -> None:
+        self.list_profiles(name)
+        self._fill()
+        self.note.value = html.escape(words)
+
+    def forget_secrets(self) -> None:
+        """Removes the secrets of the chosen profile, or those without one, from the keyring."""
+
+        def forget() -> None:
+            gone = profiles.forget(
+                self.name, fields=list(self.form.fields.values()), profile=self.chosen_profile
+            )
+            self._fill()
+            labels = ", ".join(self.form.fields[name].label for name in gone)
+            self.note.value = html.escape(f"Forgotten: {labels}." if gone else "The keyring held none.")
+
+        self.aside(forget)
+
     # -- logging in and out
 
     def submit(self, name: str = "", value: Secret | None = None) -> None:
@@ -187,6 +232,7 @@ class LoginPanel(LoginView):
         self.renew()
         self._held.clear()
         self.form.arrange()
+        self.draw_todo("")
         self._enter("cancelled", "idle", "Cancelled", "Nobody is logged in.")
 
     def leave(self) -> None:
@@ -214,9 +260,11 @@ class LoginPanel(LoginView):
                 self._held = dict(secrets)
                 if self._missing(secrets, late):
                     return
-            client = self._connect(secrets)
+            with auth.witnessed(self._witness(generation)):
+                client = self._connect(secrets)
         except Exception as error:  # noqa: BLE001  # every failure is a state of the panel
             if generation == self.generation:
+                self.draw_todo("")
                 self._failed(error, secrets)
             return
         if generation != self.generation or self.closed.is_set():
@@ -224,6 +272,23 @@ class LoginPanel(LoginView):
                 client.logout()
             return
         self._arrived(client)
+
+    def _witness(self, generation: int) -> auth.Witness:
+        """Follows a login: counts its requests, shows what a person has to do, and ends it after Cancel."""
+        count = 0
+
+        def sent(method: str, path: str) -> None:
+            nonlocal count
+            if generation != self.generation or self.closed.is_set():
+                raise errors.Stopped("this login was cancelled")
+            count += 1
+            self.say("busy", "Checking", f"Request {count}: {method} {path}", note=self.status.note)
+
+        def say(message: str) -> None:
+            if generation == self.generation:
+                self.draw_todo(message)
+
+        return auth.Witness(sent=sent, say=say)
 
     def _collect(self) -> tuple[dict[str, Secret], list[str]]:
         """The secrets that were typed, and the names of those that the page did not hand over in time."""
@@ -265,6 +330,7 @@ class LoginPanel(LoginView):
     def _arrived(self, client: Client) -> None:
         self._client = client
         self._held.clear()
+        self.draw_todo("")
         self.form.wipe()
         self.form.arrange()
         self._enter("logged_in", "good", "Logged in", _where(client))
@@ -277,7 +343,7 @@ class LoginPanel(LoginView):
             self._lack(list(error.fields))
             return
         known = list(secrets.values())
-        found = outcome.of(error, who=_who(self.form), secrets=known)
+        found = outcome.of(error, fields=_identity(self.form), secrets=known)
         if not found.keep:
             self._held.clear()
         self._until = time.monotonic() + found.pause
@@ -289,9 +355,7 @@ class LoginPanel(LoginView):
         if found.detailed:
             self.explain(error, secrets=known)
         if found.state in {"refused", "second_factor"}:
-            first = next((name for name in self.form.shown if name in self.form.secrets), None)
-            if first:
-                self.form.focus(first)
+            self.form.refuse(found.fields)
 
     # -- time
 
@@ -311,23 +375,36 @@ class LoginPanel(LoginView):
             self._client = None
             self._enter("logged_out", "idle", "Logged out", "This client was logged out.")
             return
-        if client.expires is None:
-            return
-        left = (client.expires - self._clock()).total_seconds()
+        renewing = client.session.auth
+        if isinstance(renewing, TokenAuth) and renewing.failure is not None:
+            self._expire(client, f"It could not be renewed: {sentence(renewing.failure)}")
+        elif isinstance(renewing, TokenAuth) and renewing.renewing:
+            self._renewing(client, "A new token is asked for; what runs goes on.")
+        elif client.expires is not None:
+            self._count_down(client, client.expires)
+
+    def _count_down(self, client: Client, end: datetime) -> None:
+        left = (end - self._clock()).total_seconds()
         renews = isinstance(client.session.auth, TokenAuth)
         if left > 0:
             if self._state != "logged_in":
                 self._enter("logged_in", "good", "Logged in", _where(client))
             self._note(f"expires in {outcome.span(left)}" + (", renews itself" if renews else ""))
         elif renews:
-            if self._state != "renewing":
-                text = f"{_where(client)} The next request renews the login."
-                self._enter("renewing", "busy", "Renewing", text)
+            self._renewing(client, "The next request renews the login.")
         else:
-            self._client = None
-            at = f"{client.expires:%Y-%m-%d %H:%M} UTC"
-            ended = f"The login ended at {at} and cannot renew itself: log in again."
-            self._enter("expired", "warn", "Expired", ended)
+            self._expire(client, "It cannot renew itself: log in again.")
+
+    def _renewing(self, client: Client, words: str) -> None:
+        if self._state != "renewing":
+            self._enter("renewing", "busy", "Renewing", f"{_where(client)} {words}")
+
+    def _expire(self, client: Client, why: str) -> None:
+        self._client = None
+        at = f" at {client.expires:%Y-%m-%d %H:%M} UTC" if client.expires else ""
+        job = client.last_job
+        ended = f" {job.label}() was under way." if job is not None and not job.done() else ""
+        self._enter("expired", "warn", "Expired", f"The login ended{at}. {why}{ended}")
 
     def _note(self, text: str) -> None:
         if self.status.note != text:
@@ -365,9 +442,10 @@ def _where(client: Client) -> str:
     return f"as {client.user or 'an unnamed user'} on {client.host}."
 
 
-def _who(form: Form) -> str:
-    names = [name for name in form.chosen.needs if not name.endswith("url")]
-    return " or ".join(form.fields[name].label.lower() for name in names)
+def _identity(form: Form) -> list[auth.Field]:
+    """The fields that say who logs in: those that are needed but no address, and secrets that were given."""
+    named = [name for name in form.chosen.needs if not name.endswith("url")]
+    return [form.fields[name] for name in named]
 
 
 def _serves_clicks() -> bool:

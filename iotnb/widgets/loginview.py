@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from iotnb import profiles
 from iotnb.auth import CA_FILE
 from iotnb.errors import ConfigError
 from iotnb.secret import MASK
-from iotnb.widgets import exchanges
+from iotnb.widgets.choices import ChoiceReport
 from iotnb.widgets.form import Form
 from iotnb.widgets.panel import Panel
 
@@ -55,24 +56,32 @@ class LoginView(Panel):
         )
         self.save_name = ipw.Text(description="Save as profile, without secrets", placeholder="plant-a")
         self.save = ipw.Button(description="Save profile")
+        self.keep = ipw.Checkbox(
+            description="Keep the secrets too, in this machine's keyring", indent=False, value=False
+        )
+        self.keyring = ipw.HTML()
+        self.forget = ipw.Button(description="Forget the kept secrets")
         self.options = ipw.ToggleButton(description="More options")
         self.login = ipw.Button(description="Log in", button_style="primary")
         self.cancel, self.logout = ipw.Button(description="Cancel"), ipw.Button(description="Log out")
         self.warning, self.note, self.facts, self.sent = ipw.HTML(), ipw.HTML(), ipw.HTML(), ipw.HTML()
-        self.heading = ipw.HTML()
+        self.heading, self.todo = ipw.HTML(), ipw.HTML()
+        self.granted: ChoiceReport | None = None
         self._arrange()
 
     def _arrange(self) -> None:
         for field in (self.platform, self.profile, self.ca_file, self.save_name):
             field.add_class("iotnb-field")
-        for switch in (self.sandbox, self.verify):
+        for switch in (self.sandbox, self.verify, self.keep):
             switch.add_class("iotnb-switch")
         self.sandbox.add_class("iotnb-callout")
         self.ca_file.add_class("iotnb-wide")
         self.warning.add_class("iotnb-warning")
         self.note.add_class("iotnb-hint")
+        self.keyring.add_class("iotnb-hint").add_class("iotnb-below")
+        self.todo.add_class("iotnb-todo")
         self._saving = ipw.Box([self.save_name, self.save]).add_class("iotnb-saving")
-        self._slot, self._rare = ipw.VBox(), ipw.VBox()
+        self._slot, self._rare, self._came = ipw.VBox(), ipw.VBox(), ipw.VBox()
         self.compose(
             self.heading,
             self.warning,
@@ -81,10 +90,15 @@ class LoginView(Panel):
             self._slot,
             self._rare,
             self.facts,
-            ipw.Box([self.login, self.cancel, self.logout, self.options]).add_class("iotnb-actions"),
+            self._came,
+            self.todo,
+            ipw.Box([self.login, self.cancel, self.logout, self.options, self.forget]).add_class(
+                "iotnb-actions"
+            ),
             self.note,
         )
         self.children = (*self.children, self.sent)
+        self.draw_todo("")
 
     @property
     def name(self) -> str:
@@ -123,13 +137,20 @@ class LoginView(Panel):
         if chosen is not None:
             self.profile.value = chosen if chosen in names else NO_PROFILE
 
-    def save_profile(self) -> None:
-        """Stores the fields that are no secrets under the name that was typed."""
+    def store_profile(self) -> tuple[str, str]:
+        """Stores the fields that are no secrets under the name that was typed; returns name and path."""
+        name = self.save_name.value.strip()
         values = {**self.form.entered(), **self.form.values(), "ca_file": self.ca_file.value.strip()}
         fields = (*self.form.fields.values(), CA_FILE)
-        path = profiles.save(self.save_name.value.strip(), platform=self.name, fields=fields, values=values)
-        self.list_profiles()
-        self.note.value = f"Saved without secrets: {html.escape(str(path))}"
+        path = profiles.save(name, platform=self.name, fields=fields, values=values)
+        return name, str(path)
+
+    def tell_keyring(self) -> None:
+        """Says whether secrets can be kept here, and why not; looks for a keyring, which takes a moment."""
+        status = profiles.keyring_status()
+        self.keep.disabled = not status.available
+        words = f"By {status.name}." if status.available else f"No keyring here: {status.reason}."
+        self.keyring.value = html.escape(words)
 
     def draw(self, state: str, client: Client | None) -> None:
         """Shows what belongs to a state and hides the rest."""
@@ -144,10 +165,14 @@ class LoginView(Panel):
         show(self.cancel, busy or state in {"second_factor", "rate_limited"})
         show(self.logout, inside)
         show(self.facts, inside)
+        show(self.forget, not inside and not busy and "keyring" in self.form.resolved.sources.values())
+        self.draw_granted(client)
         self._slot.children = (self.form.box,) if form else ()
         rare = form and not code and self.options.value
-        self._rare.children = (self.form.more, self.ca_file, self.verify, self._saving) if rare else ()
-        for widget in (self.login, self.platform, self.profile, self.sandbox):
+        self._rare.children = (
+            (self.form.more, self.ca_file, self.verify, self._saving, self.keep, self.keyring) if rare else ()
+        )
+        for widget in (self.login, self.platform, self.profile, self.sandbox, self.save):
             widget.disabled = busy
         self.form.enable(not busy)
         unchecked = (client.session.settings.verify is False) if client else form and not self.verify.value
@@ -158,9 +183,27 @@ class LoginView(Panel):
         self.facts.value = table(_facts(client)) if client is not None else ""
         self.draw_sent(client)
 
+    def draw_granted(self, client: Client | None) -> None:
+        """Shows what came of the scopes that were asked for, where the platform has scopes."""
+        if client is None or client.scopes is None:
+            if self.granted is not None:
+                self._came.children, self.granted = (), None
+        elif self.granted is None:
+            report = ChoiceReport(lambda: client.scopes, label="Scopes", hint="Log out to ask for others.")
+            self._came.children, self.granted = (report,), report
+
+    def draw_todo(self, text: str) -> None:
+        """What a person has to do elsewhere, such as to enter a code; written once, its address is a link."""
+        value = f"<div>{linked(text)}</div>" if text else ""
+        if self.todo.value != value:
+            self.todo.value = value
+        show(self.todo, bool(text))
+
     def draw_sent(self, client: Client | None) -> None:
         """Writes what is sent: before the login what would be, then the exchanges; secrets blanked."""
         if client is not None:
+            from iotnb.widgets import exchanges  # what it loads would keep the empty form waiting
+
             body = exchanges.to_html(client.exchanges)
         else:
             body = f'<pre tabindex="0">{html.escape(self.code())}</pre>'
@@ -192,6 +235,15 @@ def table(facts: Mapping[str, str]) -> str:
         for name, value in facts.items()
     )
     return f'<table class="iotnb-facts">{rows}</table>' if rows else ""
+
+
+def linked(text: str) -> str:
+    """A text as HTML in which web addresses are links."""
+    parts = re.split(r"(https?://[^\s<>\"']*[^\s<>\"'.,;:!?)])", text)
+    link = '<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>'
+    return "".join(
+        link.format(html.escape(part)) if at % 2 else html.escape(part) for at, part in enumerate(parts)
+    )
 
 
 def _facts(client: Client) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from iotnb import errors
+from iotnb.auth import Field
 from iotnb.secret import Secret
 from iotnb.widgets.panel import Tone, sentence
 
@@ -21,7 +23,10 @@ UNREACHABLE: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A state of the login panel in words; `keep` says that the same secrets may do at the next try."""
+    """A state of the login panel in words.
+
+    `keep` says that the same secrets may do at the next try, `fields` which ones were not accepted.
+    """
 
     state: str
     word: str
@@ -30,10 +35,29 @@ class Outcome:
     keep: bool = False
     detailed: bool = True
     pause: float = 0.0
+    fields: tuple[str, ...] = ()
 
 
-def of(error: Exception, *, who: str, secrets: Sequence[Secret] = ()) -> Outcome:
-    """The outcome of a login that ended with `error`; `who` names the fields that say who logs in."""
+def blamed(error: errors.RequestError, fields: Sequence[Field]) -> list[Field]:
+    """Those of the fields that the advice of a refusal names first, by label or name; else all of them."""
+    first = re.split(r"[.:;]\s|$", error.hint, maxsplit=1)[0].lower()
+
+    def is_named(field: Field) -> bool:
+        label = field.label.lower()
+        words = {
+            label,
+            field.name,
+            field.name.replace("_", " "),
+            *(label.split()[-1:] if field.secret else ()),
+        }
+        return any(re.search(rf"\b{re.escape(word)}\b", first) for word in words)
+
+    named = [field for field in fields if is_named(field)]
+    return named or list(fields)
+
+
+def of(error: Exception, *, fields: Sequence[Field], secrets: Sequence[Secret] = ()) -> Outcome:
+    """The outcome of a login that ended with `error`; `fields` are those that say who logs in."""
     words = sentence(error, secrets)
     if isinstance(error, errors.SecondFactorRequired):
         text = "Enter the code of your second factor."
@@ -41,9 +65,12 @@ def of(error: Exception, *, who: str, secrets: Sequence[Secret] = ()) -> Outcome
             state="second_factor", tone="warn", word="Second factor", text=text, keep=True, detailed=False
         )
     if isinstance(error, errors.Unauthorized):
-        return Outcome(
-            state="refused", word="Wrong credentials", text=f"401: {who} was not accepted.\n{words}"
-        )
+        wrong = blamed(error, fields)
+        who = " or ".join(_lower(field.label) for field in wrong)
+        status = f"{error.status}: " if error.status >= 400 else ""
+        text = f"{status}{who if status else who[:1].upper() + who[1:]} was not accepted.\n{words}"
+        names = tuple(field.name for field in wrong)
+        return Outcome(state="refused", word="Wrong credentials", text=text, fields=names)
     if isinstance(error, errors.Forbidden):
         text = f"403: the login is known, but not allowed to do this.\n{words}"
         return Outcome(state="forbidden", word="No permission", text=text)
@@ -61,6 +88,11 @@ def of(error: Exception, *, who: str, secrets: Sequence[Secret] = ()) -> Outcome
         text = f"{advice} Or try the local sandbox."
         return Outcome(state="unreachable", word="Cannot reach", text=text, keep=True)
     return Outcome(state="error", word="Error", text=words)
+
+
+def _lower(label: str) -> str:
+    """A label inside a sentence; an abbreviation at its beginning stays as it is."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 def unattended(platform: str) -> str:

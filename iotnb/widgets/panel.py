@@ -13,6 +13,7 @@ from typing import Any, Literal, ParamSpec
 
 import ipywidgets as ipw
 
+from iotnb import markup
 from iotnb.errors import IotnbError, RequestError
 from iotnb.secret import Secret, scrub
 from iotnb.widgets.leaves import FormGuard, KeyGuard, StatusLine
@@ -20,10 +21,7 @@ from iotnb.widgets.leaves import FormGuard, KeyGuard, StatusLine
 P = ParamSpec("P")
 Tone = Literal["idle", "busy", "good", "warn", "bad"]
 
-FACE = (
-    '<div style="border:1px solid var(--jp-border-color2,#bbb);border-radius:8px;padding:10px 14px;'
-    'max-width:640px;color:var(--jp-ui-font-color0,inherit)"><strong>{title}</strong><br>{text}</div>'
-)
+RERUN = "A panel needs its kernel: run this cell to use it."
 
 
 class Panel(ipw.VBox):
@@ -114,6 +112,12 @@ class Panel(ipw.VBox):
         thread.start()
         return thread
 
+    def aside(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Runs a function on a thread beside the panel's work; what it raises is shown in the panel."""
+        work = self.handler(function)
+        name = f"iotnb {self.title} aside"
+        threading.Thread(target=work, args=arguments, name=name, daemon=True).start()
+
     def every(self, seconds: float, method: str) -> None:
         """Calls a method of this panel by name, again and again, until the panel is closed or collected."""
         weak, closed = weakref.ref(self), self.closed
@@ -150,7 +154,7 @@ class Panel(ipw.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs) or {}
         bundle["text/plain"] = repr(self)
-        bundle["text/html"] = FACE.format(title=html.escape(self.title), text=html.escape(self.face()))
+        bundle["text/html"] = static_face(self.title, self.face())
         return bundle
 
 
@@ -188,6 +192,12 @@ class Throttle:
             self._next = time.monotonic() + self._gap
         if held is not None:
             self._function(*held)
+
+
+def static_face(title: str, text: str) -> str:
+    """What a saved notebook shows of a widget once its kernel is gone: HTML without a script."""
+    dim = f'<div style="margin:4px 0 0;font-size:12px;{markup.DIM}">{RERUN}</div>'
+    return markup.card(title, markup.line(text), dim)
 
 
 def walk(widget: ipw.Widget) -> list[ipw.Widget]:

@@ -6,7 +6,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,21 +20,23 @@ from iotnb.errors import ConfigError
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.intp]
 
-SEARCHED = ("device", "name", "type", "labels", "owner")
+SEARCHED = ("device", "name", "type", "labels", "owner", "kind", "operation", "failure", "parameters")
+CHOSEN = ("type", "status", "kind")  # columns that a question may limit to some of their values
 CACHED = 8  # questions whose answers are kept: one per view and its last few key strokes
 _TOKEN = re.compile(r'(?:([\w.]+):)?(?:"([^"]*)"|(\S+))')
 
 
 @dataclass(frozen=True)
 class Query:
-    """What to show: words that must all occur, and allowed types and statuses (none named = all)."""
+    """What to show: words that must all occur, and allowed types, statuses, kinds (none named = all)."""
 
     text: str = ""
     type: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.text.strip() or self.type or self.status)
+        return bool(self.text.strip() or self.type or self.status or self.kind)
 
 
 def search(
@@ -43,14 +45,16 @@ def search(
     *,
     type: Iterable[str] = (),  # noqa: A002  # the column's name
     status: Iterable[str] = (),
+    kind: Iterable[str] = (),
 ) -> pd.DataFrame:
     """The rows of a devices table that match, in the table's order; what the picker's search box does.
 
     All words of `text` must occur in device, name, type, labels, owner or an expanded text column, in any
     case; `column:word` looks in one column, `"two words"` in quotes are one. `type` and `status` keep the
-    rows with one of the named values.
+    rows with one of the named values. A table of operations is searched in the same way, in device, kind,
+    operation, failure and parameters; `kind` keeps the named kinds.
     """
-    query = Query(text, tuple(type), tuple(status))
+    query = Query(text, tuple(type), tuple(status), tuple(kind))
     found: pd.DataFrame = devices.loc[Source(devices).mask(query)]
     return found
 
@@ -83,7 +87,11 @@ class Source:
     @property
     def ids(self) -> Any:
         """The ids of all devices, as texts."""
-        return self._text("device", lower=False)
+        return self.strings("device")
+
+    def strings(self, name: str) -> Any:
+        """A column as texts, one for each row; nothing is the empty text."""
+        return self._text(name, lower=False)
 
     def names(self, positions: Positions) -> set[str]:
         """The ids of some rows."""
@@ -93,12 +101,18 @@ class Source:
         """Where a device stands in the frame, -1 when it is not there."""
         return int(pc.index(self.ids, pa.scalar(device, self.ids.type)).as_py())
 
+    def positions(self, devices: Iterable[str]) -> Positions:
+        """Where these devices stand in the frame, those that are there."""
+        found = pc.index_in(pa.array(list(devices), self.ids.type), value_set=self.ids)
+        places: Positions = found.drop_null().to_numpy().astype(np.intp)
+        return places
+
     def mask(self, query: Query) -> Mask:
         """Which rows match, as one flag per row."""
         with self._lock:
             keep = self._matches(query.text).copy()
-            for name, chosen in (("type", query.type), ("status", query.status)):
-                if chosen:
+            for name in CHOSEN:
+                if chosen := getattr(query, name):
                     codes, labels = self._coded(name)
                     keep &= np.isin(codes, [code for code, label in enumerate(labels) if label in chosen])
             return keep
@@ -124,13 +138,13 @@ class Source:
                 self._orders.move_to_end(key)
             return found
 
-    def facets(self, query: Query) -> dict[str, list[tuple[str, int]]]:
-        """For type and status, each value with the number of rows it would show beside the other filters."""
+    def facets(
+        self, query: Query, names: Sequence[str] = ("type", "status")
+    ) -> dict[str, list[tuple[str, int]]]:
+        """For each column, each value with the number of rows it would show beside the other filters."""
         with self._lock:
-            return {
-                "type": self._counts("type", Query(query.text, (), query.status)),
-                "status": self._counts("status", Query(query.text, query.type, ())),
-            }
+            beside: dict[str, dict[str, Any]] = {name: {name: ()} for name in names}
+            return {name: self._counts(name, replace(query, **beside[name])) for name in names}
 
     def texts(self, positions: Positions, columns: Sequence[str]) -> list[list[str]]:
         """The cells of some rows as they are shown: one list per row. Times are UTC to the minute."""

@@ -22,6 +22,32 @@ def fleet(n):
     return frame
 """
 
+# ten to a parent, with a document each
+FAMILY = f"""{FLEET}
+def family(n):
+    frame = fleet(n)
+    head = frame["device"].iloc[np.arange(n) // 10 * 10].reset_index(drop=True)
+    frame["parent"] = head.where(np.arange(n) % 10 > 0, "")
+    frame["document"] = '{{"id":"' + frame["device"] + '","note":"<b>bold</b>","password":"p-4711-leak"}}'
+    return frame
+"""
+
+# one series a second long, with a hole and a spike
+MILLIONS = f"""{IMPORTS}
+import numpy as np, pandas as pd
+
+def one(text, n):
+    return pd.Categorical.from_codes(np.zeros(n, np.int8), [text])
+
+def series(n):
+    time = pd.DatetimeIndex(np.datetime64("2026-01-01", "us") + np.arange(n) * np.timedelta64(1, "s"))
+    value = np.sin(np.arange(n) / 40_000)
+    value[n // 3 : n // 2] = np.nan
+    value[123_456] = 42
+    text = pd.Categorical.from_codes(np.full(n, -1, np.int8), [])
+    return pd.DataFrame({{"time": time.tz_localize("UTC"), "device": one("1", n), "series": one("T", n),
+                          "value": value, "text": text, "unit": one("C", n)}}, copy=False)"""
+
 READ_GRID = """() => {
   const rows = [...document.querySelectorAll('.iotnb-canvas .iotnb-row:not([hidden])')];
   return rows.sort((a, b) => a.dataset.i - b.dataset.i).map((row) => ({

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -88,6 +88,11 @@ def kernels() -> list[str]:
     return [sys.executable, *FURTHER]
 
 
+def names() -> list[str]:
+    """The names of their kernels, this Python's first."""
+    return [f"trial{number}" for number in range(len(kernels()))]
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -102,8 +107,11 @@ def _die_with_parent() -> None:
 class Lab:
     """A JupyterLab server of its own: settings, kernels, history and notebooks below one folder."""
 
-    def __init__(self, root: Path) -> None:
+    alive = "/api/status"
+
+    def __init__(self, root: Path, *, env: Mapping[str, str] | None = None) -> None:
         self.root = root
+        self.env = dict(env or {})
         self.token = secrets.token_hex(16)
         self.port = free_port()
         self.folders = {
@@ -137,12 +145,12 @@ class Lab:
             path = self.folders["settings"] / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values))
-        for number, python in enumerate(kernels()):
-            folder = self.folders["data"] / "kernels" / f"trial{number}"
+        for name, python in zip(names(), kernels(), strict=True):
+            folder = self.folders["data"] / "kernels" / name
             folder.mkdir(parents=True)
             spec = {
                 "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                "display_name": f"Python (trial {number})",
+                "display_name": f"Python ({name})",
                 "language": "python",
             }
             (folder / "kernel.json").write_text(json.dumps(spec))
@@ -185,6 +193,7 @@ class Lab:
             "HOME": str(self.home),
             "IOTNB_CONFIG_DIR": str(self.home / "iotnb"),
             "C8Y_TENANT": "t-from-the-environment",
+            **self.env,
         }
 
     def _await_answer(self) -> None:
@@ -193,7 +202,7 @@ class Lab:
             if self.process.poll() is not None:
                 break
             try:
-                self.request("GET", "/api/status")
+                self.fetch("GET", self.alive)
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.1)
             else:
@@ -203,12 +212,15 @@ class Lab:
         raise RuntimeError(f"JupyterLab did not start:\n{tail}")
 
     def request(self, method: str, path: str) -> Any:
+        body = self.fetch(method, path)
+        return json.loads(body) if body else None
+
+    def fetch(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(
             self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
-            body = answer.read()
-        return json.loads(body) if body else None
+            return bytes(answer.read())
 
     def write(self, cells: Sequence[str], *, kernel: str = "trial0") -> str:
         """A new notebook in the server's folder; returns its name."""

@@ -1,5 +1,8 @@
 """The login panel in a real JupyterLab: typing, clicking, and a search for secrets in every file."""
 
+import base64
+import hmac
+import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +34,14 @@ def nowhere(lab: Lab, running: Any) -> None:
     for secret, what in running.issued().items():
         found = lab.search(secret, user="admin") + lab.search(secret, user="test/admin")
         assert not found, f"{what} is in {found}"
+
+
+def code_now(secret: str) -> str:
+    """What an authenticator shows now."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.new(key, struct.pack(">Q", int(time.time()) // 30), "sha1").digest()
+    at = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[at : at + 4])[0] & 0x7FFFFFFF) % 10**6:06d}"
 
 
 @pytest.fixture
@@ -108,6 +119,56 @@ def test_the_sandbox_takes_one_click_and_no_typing(open_notebook: Open) -> None:
     book.start(1)
     book.join()
     assert "Gateway" in book.page.locator(".jp-OutputArea").last.inner_text()
+
+
+def test_scopes_are_searched_chosen_and_reported(open_notebook: Open, lab: Lab, running: Any) -> None:
+    fields = {**running["wso2"].connect, **running.info()["wso2"]["users"]["user111"]}
+    book = open_notebook(f"{IMPORTS}\npanel = iotnb.login('wso2')\npanel").run()
+    for label, name in (("Address", "base_url"), ("User", "username"), ("Password", "password")):
+        book.field(label).fill(fields[name])
+    keyboard = book.page.keyboard
+    book.button("Choose: Scopes").click()
+    expect(book.field("Search scopes")).to_be_focused()
+    keyboard.type("admin-users")
+    option = book.page.get_by_role("option", name="perm:admin-users:view")
+    expect(option).to_have_attribute("aria-selected", "false")
+    keyboard.press("ArrowDown")
+    keyboard.press("Space")
+    expect(option).to_have_attribute("aria-selected", "true")
+    expect(book.panel().locator(".iotnb-choices-words")).to_have_text("explore perm:admin-users:view (20)")
+    book.field("Search scopes").fill("no.such:scope")
+    keyboard.press("Enter")
+    expect(book.panel().locator(".iotnb-choices-words")).to_contain_text("(21)")
+    book.panel().get_by_role("button", name="tutorial", exact=False).click()
+    expect(book.panel().locator(".iotnb-choices-words")).to_have_text("tutorial (154)")
+    book.button("Log in").click()
+    book.says("on 127.0.0.1", timeout=15_000)
+    book.button("Show list: Scopes").click()
+    report = book.page.get_by_role("list", name="Scopes")
+    expect(report.get_by_role("listitem").first).to_contain_text("dropped")
+    book.field("Search scopes").fill("admin-users")
+    expect(report.get_by_role("listitem")).to_have_count(1)
+    expect(report).to_contain_text("blocks POST /admin/users/{name}/credentials")
+    book.button("Log out").click()
+    book.says("The login has been ended.")
+    assert len(book.ask("print(panel.form.inputs['scopes'].value)")) > 0
+    book.save()
+
+
+def test_the_second_factor_is_a_step_of_its_own(open_notebook: Open, lab: Lab, running: Any) -> None:
+    user = running.info()["cumulocity"]["users"]["totp"]
+    account = {**running["cumulocity"].connect, **{k: user[k] for k in ("username", "password")}}
+    book = panel(open_notebook)
+    fill(book, account)
+    book.button("Log in").click()
+    book.says("Enter the code of your second factor.")
+    expect(book.field("Second factor")).to_be_focused()
+    expect(book.field("Password")).to_have_count(0)
+    book.field("Second factor").fill(code_now(user["totp_secret"]))
+    book.field("Second factor").press("Enter")
+    book.says("totp on 127.0.0.1")
+    book.save()
+    assert lab.search(user["password"], user="totp") == []
 
 
 def test_cancel_while_the_server_is_slow(open_notebook: Open, running: Any, account: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from cells import FLEET, IMPORTS, READ_GRID, SEARCH
+from cells import FAMILY, FLEET, IMPORTS, READ_GRID, SEARCH
 from playwright.sync_api import expect
 from rig import Notebook
 
@@ -123,6 +123,62 @@ def test_hostile_names_are_text(open_notebook: Open) -> None:
     book = picker(open_notebook)
     assert rows(book)[2]["cells"][1] == "</script><img src=x onerror=window.pwned=1>"
     assert book.page.evaluate("() => window.pwned") is None
+
+
+def test_the_tree_by_mouse_and_keyboard(open_notebook: Open) -> None:
+    book = open_notebook(IMPORTS + FAMILY, "picker = DevicePicker(family(100))\npicker").run()
+    matches(book, 100)
+    book.button("Tree").click()
+    matches(book, 10)
+    book.page.locator(".iotnb-canvas [data-i='1'] .iotnb-first").click(position={"x": 15, "y": 12})
+    matches(book, 19)
+    row = book.page.locator(".iotnb-canvas [data-i='1']")
+    expect(row).to_have_attribute("aria-expanded", "true")
+    expect(book.page.locator(".iotnb-canvas [data-i='2']")).to_have_attribute("aria-level", "2")
+    keyboard = book.page.keyboard
+    book.page.locator(".iotnb-scroll").focus()
+    for key in ("ArrowDown", "ArrowLeft"):  # from the unfolded row to its first child, and back to it
+        keyboard.press(key)
+    keyboard.press("ArrowLeft")
+    matches(book, 10)
+    keyboard.press("ArrowRight")
+    matches(book, 19)
+    for key in ("ArrowRight", "Space", "Shift+ArrowDown"):
+        keyboard.press(key)
+    expect(book.page.locator(".iotnb-count")).to_have_text("2 selected")
+    assert ids(book) == ["0004744", "0004747"]
+    book.page.get_by_label("Search devices").fill("id:0004777")
+    matches(book, 2)
+    assert [each["cells"][2] for each in rows(book)] == ["0004771", "0004777"]
+    book.button("Select all 1").click()
+    expect(book.page.locator(".iotnb-count")).to_have_text("3 selected")
+    book.button("Clear").click()
+    book.page.get_by_label("Search devices").fill("")
+    book.button("Unfold all").click()
+    matches(book, 100)
+
+
+def test_details_show_row_and_document_as_text(open_notebook: Open) -> None:
+    book = open_notebook(IMPORTS + FAMILY, "picker = DevicePicker(family(100))\npicker").run()
+    matches(book, 100)
+    details = book.page.get_by_role("region", name="Details", exact=True)
+    book.page.locator(".iotnb-canvas [data-i='2'] .iotnb-info").click()
+    expect(details.locator("h3")).to_have_text("</script><img src=x onerror=window.pwned=1>")
+    expect(details.locator("pre")).to_contain_text('"note": "<b>bold</b>"')
+    expect(details.locator("pre")).not_to_contain_text("p-4711-leak")
+    assert book.page.evaluate("() => window.pwned") is None
+    expect(book.page.locator(".iotnb-count")).to_have_text("0 selected")
+    book.page.locator(".iotnb-scroll").focus()
+    book.page.keyboard.press("ArrowDown")
+    expect(details.locator("h3")).to_have_text("Pump 00003, hall 3")
+    book.page.keyboard.press("Escape")
+    expect(details).to_be_hidden()
+    book.page.keyboard.press("i")
+    expect(details).to_be_visible()
+    details.get_by_role("button", name="Close details").click()
+    expect(book.page.locator(".iotnb-scroll")).to_be_focused()
+    saved = book.save()
+    assert "p-4711-leak" not in json.dumps([saved["metadata"], saved["cells"][1]])
 
 
 def test_what_goes_wrong_in_a_handler_is_shown_in_the_panel(open_notebook: Open) -> None:

@@ -90,6 +90,9 @@ def test_the_wheel_holds_code_notebooks_scripts_and_styles_and_no_tests(wheel):
     assert {f"iotnb/_notebooks/{name}" for name in NOTEBOOKS} <= names
     assert "iotnb/py.typed" in names
     assert f"iotnb-{VERSION}.dist-info/licenses/LICENSE" in names
+    vendored = "iotnb/widgets/leaves/uplot"
+    assert {f"{vendored}/LICENSE", f"{vendored}/VERSION"} <= names
+    assert f"iotnb-{VERSION}.dist-info/licenses/{vendored}/LICENSE" in names
     assert {name.partition("/")[0] for name in names} == {"iotnb", f"iotnb-{VERSION}.dist-info"}
     assert not [name for name in names if name.endswith((".pyc", ".ipynb_checkpoints"))]
 

@@ -20,6 +20,7 @@ class Page:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.buffers: list[list[bytes]] = []  # of the messages in `sent` that had any
         self._values: dict[str, tuple[SecretField, str]] = {}
 
     def publish(self, comm_id: str, kind: str, data: Mapping[str, Any] | None) -> None:
@@ -68,8 +69,12 @@ def page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Page]:
     shown = Page()
 
     class Recorded(BaseComm):  # type: ignore[misc]
-        def publish_msg(self, msg_type: str, data: Any = None, *_: Any, **__: Any) -> None:
+        def publish_msg(
+            self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **_: Any
+        ) -> None:
             shown.publish(self.comm_id, msg_type, data)
+            if buffers:
+                shown.buffers.append([bytes(each) for each in buffers])
 
     monkeypatch.setattr(comm, "create_comm", lambda *args, **kwargs: Recorded(*args, **kwargs))
     monkeypatch.setenv("IOTNB_CONFIG_DIR", str(tmp_path / "config"))

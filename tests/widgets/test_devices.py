@@ -155,6 +155,18 @@ class TestTable:
         exec(picker.code(), names)
         assert len(names["selection"]) == 50
 
+    def test_code_and_ids_go_to_the_clipboard_of_the_view_that_asked(self, page: Any) -> None:
+        picker = DevicePicker(fleet())
+        picker.select(["00007", "00003"])
+        for what, text in (("ids", "00003\n00007"), ("code", picker.code())):
+            page.say(picker.grid, {"kind": what, "view": "v2"})
+            assert page.messages(picker.grid)[-1] == {
+                "kind": "copy",
+                "what": what,
+                "view": "v2",
+                "text": text,
+            }
+
     def test_the_count_can_be_observed(self, page: Any) -> None:
         picker, seen = DevicePicker(fleet()), []
         picker.observe(lambda change: seen.append(change["new"]), "selected")
@@ -187,6 +199,96 @@ class TestTable:
         picker = DevicePicker(frames.empty("devices"))
         assert picker.state == "empty"
         assert rows(page, picker)["state"]["words"].startswith("There are no devices")
+
+
+def related() -> pd.DataFrame:
+    """Five gateways with nine sensors each, and a document for each row."""
+    frame = fleet()
+    frame["parent"] = pd.Series([f"{i // 10 * 10:05d}" if i % 10 else None for i in range(50)], dtype="str")
+    frame["document"] = [f'{{"id":"{i:05d}","password":"p-4711"}}' for i in range(50)]
+    return frame
+
+
+class TestTree:
+    def test_the_page_is_told_whether_there_is_one(self, page: Any) -> None:
+        assert rows(page, DevicePicker(related()))["state"]["tree"]
+        assert not rows(page, DevicePicker(fleet()))["state"]["tree"]
+
+    def test_lines_say_depth_children_unfolded_and_match(self, page: Any) -> None:
+        answer = rows(page, DevicePicker(related()), tree={"opened": ["00010"]})
+        assert answer["total"] == 14
+        assert answer["lines"][:4] == [[0, 9, 0, 1], [0, 9, 1, 1], [1, 0, 0, 1], [1, 0, 0, 1]]
+        assert answer["rows"][2][0] == "00011"
+
+    def test_what_matches_is_unfolded_below_its_parents(self, page: Any) -> None:
+        picker = DevicePicker(related())
+        answer = rows(page, picker, query={"text": "id:00034"}, tree={})
+        assert [row[0] for row in answer["rows"]] == ["00030", "00034"]
+        assert answer["lines"] == [[0, 1, 1, 0], [1, 0, 0, 1]]
+        assert (answer["total"], answer["matching"]) == (2, 1)
+        ask(page, picker, kind="all", query={"text": "id:00034"})
+        assert picker.ids == ["00034"]
+        folded = rows(page, picker, query={"text": "id:00034"}, tree={"shut": ["00030"]})
+        assert [row[0] for row in folded["rows"]] == ["00030"]
+
+    def test_only_selected_and_everything_unfolded(self, page: Any) -> None:
+        picker = DevicePicker(related())
+        picker.select(["00025"])
+        answer = rows(page, picker, query={"only": True}, tree={})
+        assert [row[0] for row in answer["rows"]] == ["00020", "00025"]
+        assert rows(page, picker, tree={"every": True})["total"] == 50
+
+    def test_a_range_follows_the_lines_that_are_seen(self, page: Any) -> None:
+        picker = DevicePicker(related())
+        ask(
+            page,
+            picker,
+            kind="range",
+            **{"from": [0, "00000"], "to": [2, "00001"]},
+            tree={"opened": ["00000"]},
+        )
+        assert picker.ids == ["00000", "00001"]
+        picker.clear()
+        ask(page, picker, kind="range", **{"from": [0, "00000"], "to": [1, "00010"]}, tree={})
+        assert picker.ids == ["00000", "00010"]
+
+
+class TestDetails:
+    def test_the_row_and_the_document_of_the_table(self, page: Any) -> None:
+        picker = DevicePicker(related())
+        page.say(picker.grid, {"kind": "details", "view": "v1", "device": "00004"})
+        (answer,) = page.messages(picker.grid)[-1:]
+        assert answer["kind"] == "details"
+        assert ["Name", HOSTILE] in answer["row"]
+        assert '"id": "00004"' in answer["document"]
+        assert "p-4711" not in answer["document"]
+
+    def test_a_table_without_documents_says_how_to_get_them(self, page: Any) -> None:
+        picker = DevicePicker(fleet())
+        page.say(picker.grid, {"kind": "details", "view": "v1", "device": "00004"})
+        assert page.messages(picker.grid)[-1]["document"] == ""
+
+    @pytest.mark.parametrize("platform", iotnb.platform_names())
+    def test_the_document_is_asked_for_when_it_is_wanted(
+        self, page: Any, running: Any, wait: Callable[..., None], platform: str
+    ) -> None:
+        client = iotnb.connect(platform, **running[platform].connect)
+        picker = DevicePicker(client).wait(20)
+        device = picker.devices["device"].iloc[-1]
+        page.say(picker.grid, {"kind": "details", "view": "v7", "device": device})
+        assert page.messages(picker.grid)[-1]["document"] is None
+
+        def documents() -> list[dict[str, Any]]:
+            return [each for each in page.messages(picker.grid) if each["kind"] == "document"]
+
+        wait(documents)
+        assert documents()[0]["problem"] == ""
+        assert (documents()[0]["view"], documents()[0]["device"]) == ("v7", device)
+        assert documents()[0]["text"].startswith("{\n  ")
+        client.logout()
+        page.say(picker.grid, {"kind": "details", "view": "v7", "device": device})
+        wait(lambda: len(documents()) == 2)
+        assert "logged out" in documents()[1]["problem"]
 
 
 class TestClient:

@@ -1,9 +1,13 @@
 """The exchange view: HTTP and curl of what was asked, as script-free HTML without secrets."""
 
+import html
+import re
+import shlex
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import iotnb
 from iotnb.exchange import Exchange
 from iotnb.secret import Secret
 from iotnb.widgets import ExchangeView, exchanges
@@ -30,10 +34,12 @@ def client(*held: Exchange) -> Any:
 def test_http_and_curl_stand_behind_one_line_each() -> None:
     markup = exchanges.to_html([exchange()])
     assert markup.count("<details") == 1
-    assert "POST https://t1.example/inventory" in markup
-    assert "200 OK (12 ms, 7 B)" in markup
-    assert "curl" in markup
-    assert "--data-raw" in markup
+    text = re.sub(r"<[^>]*>", "", markup)
+    assert "POST /inventory" in text
+    assert "200 OK (12 ms, 7 B)" in text
+    assert "1 request to https://t1.example, 7 B received, 12 ms waited" in text
+    assert "curl https://t1.example" in html.unescape(text).replace("'", "")
+    assert "--data-raw" in text
 
 
 def test_no_secret_and_no_script() -> None:
@@ -71,6 +77,26 @@ def test_long_lists_are_cut_and_say_so() -> None:
 def test_nothing_sent_is_said() -> None:
     assert "Nothing was sent" in exchanges.to_html([])
     assert repr(ExchangeView(client())) == "no exchange"
+
+
+def test_what_failed_is_counted() -> None:
+    markup = exchanges.to_html([exchange(), exchange(status=404)])
+    assert "2 requests to https://t1.example, 1 not answered with success" in markup
+
+
+def test_the_curl_of_a_view_is_the_one_of_the_exchange() -> None:
+    line = exchange("/it's?x=a b").curl()
+    assert shlex.split(exchanges.multiline(line).replace("\\\n", "")) == shlex.split(line)
+    assert len(exchanges.multiline(line).splitlines()) >= 3
+
+
+def test_the_line_of_the_api_stands_beside_http_and_curl(running: Any) -> None:
+    with iotnb.connect("cumulocity", **running["cumulocity"].connect) as owner:
+        with ExchangeView(owner) as view:
+            owner.api.inventory.page(pageSize=3)
+        markup = view._repr_mimebundle_()["text/html"]
+    assert "client.api.inventory.page(pageSize=3" in html.unescape(markup)
+    assert len(view) == 1
 
 
 def test_no_answer_is_said() -> None:

@@ -2,13 +2,14 @@
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from iotnb.secret import Secret
-from iotnb.widgets import SecretField
-from iotnb.widgets.leaves import FormGuard, GridLeaf, KeyGuard, StatusLine, collect
+from iotnb.widgets import SecretField, leaves
+from iotnb.widgets.leaves import ChoiceLeaf, FormGuard, GridLeaf, KeyGuard, StatusLine, collect
 
 
 def test_a_collected_secret_is_nowhere_in_the_widget(page: Any) -> None:
@@ -84,11 +85,22 @@ def test_a_view_that_closes_is_forgotten(page: Any) -> None:
     assert not field.seen
 
 
-@pytest.mark.parametrize("leaf", [FormGuard, GridLeaf, KeyGuard, SecretField, StatusLine])
-def test_leaves_load_nothing_from_outside_and_write_no_html(leaf: type[Any]) -> None:
-    code, style = leaf._esm, getattr(leaf, "_css", "")
-    assert "export default" in code
-    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", code + style)
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|@import", code + style
-    )
+FILES = [path for path in Path(leaves.__file__).parent.glob("*.*") if path.suffix in {".js", ".css"}]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_leaves_load_nothing_from_outside_and_write_no_html(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|@import", text)
+
+
+@pytest.mark.parametrize("leaf", [ChoiceLeaf, FormGuard, GridLeaf, KeyGuard, SecretField, StatusLine])
+def test_a_leaf_is_one_module(leaf: type[Any]) -> None:
+    assert leaf._esm.count("export default") == 1
+
+
+def test_the_leaves_of_a_login_and_a_picker_are_small() -> None:
+    shown = (ChoiceLeaf, FormGuard, GridLeaf, KeyGuard, SecretField, StatusLine)
+    sizes = {leaf.__name__: len(leaf._esm) + len(getattr(leaf, "_css", None) or "") for leaf in shown}
+    assert max(sizes.values()) < 25_000, sizes

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from forms import filled, settled
 
 import iotnb
 from iotnb import profiles
@@ -17,24 +18,6 @@ from iotnb.errors import ConfigError
 from iotnb.widgets import LoginPanel
 
 Wait = Callable[..., None]
-
-
-def filled(page: Any, account: dict[str, str], platform: str = "cumulocity", **changes: str) -> LoginPanel:
-    """A panel with the account's values typed into it."""
-    values = {**account, **changes}
-    panel = LoginPanel(platform)
-    page.open(panel._guard, *panel.form.secrets.values())
-    for name, value in values.items():
-        if name in panel.form.inputs:
-            panel.form.inputs[name].value = value
-    for name, field in panel.form.secrets.items():
-        if values.get(name):
-            page.type(field, values[name])
-    return panel
-
-
-def settled(wait: Wait, panel: LoginPanel, *states: str) -> None:
-    wait(lambda: panel.state in states if states else panel.state != "checking", seconds=15)
 
 
 def code_now(secret: str) -> str:

@@ -13,6 +13,7 @@ from iotnb.platforms.cumulocity.api import Api
 from iotnb.platforms.cumulocity.realtime import Notice, Notifications
 
 MOST_CHANNELS: Final = 50  # of single devices; for more, all are listened to and the others left out
+HOLD: Final = 10.0  # seconds: a thread that waits for a server which is gone ends no later
 ROWS: Final = {"alarms": rows.alarm, "operations": rows.operation, "events": rows.event}
 
 
@@ -28,7 +29,7 @@ class LongPolling:
         few = wanted.devices is not None and len(wanted.devices) <= MOST_CHANNELS
         names = wanted.devices if few and wanted.devices is not None else ["*"]
         self._notifications = Notifications(
-            api, [f"/{verb}/{name}" for verb in wanted.verbs for name in names]
+            api, [f"/{verb}/{name}" for verb in wanted.verbs for name in names], hold=HOLD
         )
 
     def start(self) -> None:

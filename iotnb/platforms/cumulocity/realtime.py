@@ -163,16 +163,28 @@ class Notifications:
         self._stop.set()
         client, self._client = self._client, ""
         if client:
-            try:
-                # not stoppable by `_stop`, which is set: this very message is what ends the held connect
-                self._send([{"channel": "/meta/disconnect", "clientId": client}], timeout=(2.0, 2.0))
-            except IotnbError as error:
-                log.debug("disconnect: %s", error)
+            self._part(client)
         self._queue_put(self._queue, None)
         self._queue_put(self._calls, None)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(0.5)
+
+    def _part(self, client: str) -> None:
+        """Takes leave of the server, which ends the connect that it holds; tried three times."""
+        for _ in range(3):
+            try:
+                # not stoppable by `_stop`, which is set: this very message is what ends the held connect
+                self._send([{"channel": "/meta/disconnect", "clientId": client}], timeout=(2.0, 2.0))
+            except PASSING as error:
+                log.debug("disconnect: %s", error)
+                if isinstance(error, ConnectionFailed) and error.kind in {"refused", "dns", "timeout"}:
+                    return
+            except IotnbError as error:
+                log.debug("disconnect: %s", error)
+                return
+            else:
+                return
 
     def get(self, timeout: float | None = None) -> Notice | None:
         """The next notification, or None after `timeout` seconds or the end.
@@ -252,7 +264,8 @@ class Notifications:
                 if not self._client:
                     self._converse()
                     self.interruptions += 1
-                brought = self._connect(stop)
+                # after a failure an answer at once tells that the conversation goes on
+                brought = self._connect(stop, hold=0.0 if failed else self._hold)
                 failed = forgotten = 0
                 self.interrupted, self.heard = None, time.monotonic()
             except Stopped:
@@ -282,15 +295,15 @@ class Notifications:
             if quick > 3:
                 stop.wait(min(1.0, 0.1 * quick))
 
-    def _connect(self, stop: threading.Event) -> int:
+    def _connect(self, stop: threading.Event, *, hold: float) -> int:
         """One held request; gives how many notifications it brought."""
         message = {
             "channel": "/meta/connect",
             "clientId": self._client,
             "connectionType": "long-polling",
-            "advice": {"timeout": int(self._hold * 1000)},
+            "advice": {"timeout": int(hold * 1000)},
         }
-        replies = self._send([message], timeout=(5.0, self._hold + 30.0), stop=stop, paced=False)
+        replies = self._send([message], timeout=(5.0, hold + 30.0), stop=stop, paced=False)
         if stop.is_set():
             return 0
         brought = 0

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from iotnb.platforms.iotconnect.client import IoTConnect
-from iotnb.platforms.iotconnect.following import Sent
+from typing import TYPE_CHECKING
+
+from iotnb.platforms import lazily
+
+if TYPE_CHECKING:
+    from iotnb.platforms.iotconnect.client import IoTConnect
+    from iotnb.platforms.iotconnect.following import Sent
 
 __all__ = ["IoTConnect", "Sent"]
+
+# the login's fields (auth) are known without the client and the pandas that it needs
+__getattr__ = lazily(__name__, {"IoTConnect": "client", "Sent": "following"})

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from iotnb.platforms.wso2 import scopes
-from iotnb.platforms.wso2.client import WSO2
+from typing import TYPE_CHECKING
+
+from iotnb.platforms import lazily
+
+if TYPE_CHECKING:
+    from iotnb.platforms.wso2 import scopes
+    from iotnb.platforms.wso2.client import WSO2
 
 __all__ = ["WSO2", "scopes"]
+
+# the login's fields (auth) are known without the client and the pandas that it needs
+__getattr__ = lazily(__name__, {"WSO2": "client", "scopes": ""})

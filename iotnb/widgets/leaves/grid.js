@@ -1,15 +1,7 @@
 // The device grid: search, filters and a scrolled window over rows that stay in the kernel.
 // A view keeps its own query, sort and scroll position; the selection is the kernel's, the same in all views.
-const H = 28, EXTRA = 5, BLOCK = 100, FIRST = 40, DEBOUNCE = 100, TALLEST = 12e6;
-
-const number = (n) => n.toLocaleString("en-US");
-
-function ago(seconds) {
-  if (seconds < 10) return "just now";
-  if (seconds < 90) return `${Math.round(seconds / 10) * 10} s ago`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
-  return `${Math.round(seconds / 3600)} h ago`;
-}
+const H = 28, EXTRA = 5, BLOCK = 100, FIRST = 40, DEBOUNCE = 60, PATIENCE = 1000, TALLEST = 12e6;
+const CHECK = 32, INFO = 30;
 
 class Grid {
   constructor(model, el) {
@@ -26,8 +18,9 @@ class Grid {
     this.anchor = 0;
     this.state = { state: "loading" };
     this.stateAt = performance.now();
-    this.facets = {};
     this.columns = model.get("columns");
+    this.lines = new Map();
+    this.tree = null;
     this.build();
   }
 
@@ -37,19 +30,13 @@ class Grid {
     this.search = make("input", {
       type: "search", class: "iotnb-input", placeholder: "Search: pump status:online", "aria-label": "Search devices",
       autocomplete: "off", spellcheck: "false",
-      oninput: () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.ask(), DEBOUNCE); },
+      oninput: () => this.soon(),
       onkeydown: (event) => this.searchKey(event),
     });
     this.chips = make("div", { class: "iotnb-chips", role: "group", "aria-label": "Status" });
-    this.typeButton = make("button", {
-      type: "button", class: "iotnb-button iotnb-menu", "aria-expanded": "false", "aria-controls": `${id}-types`, text: "Type: all",
-      onclick: () => this.openTypes(this.types.hidden),
-    });
-    this.types = make("div", { id: `${id}-types`, class: "iotnb-popup", role: "group", "aria-label": "Types", hidden: true });
-    const filter = make("div", { class: "iotnb-filter", onkeydown: (event) => this.typesKey(event) }, this.typeButton, this.types);
-    filter.addEventListener("focusout", (event) => {
-      if (event.relatedTarget && !filter.contains(event.relatedTarget)) this.openTypes(false);
-    });
+    this.types = new Menu(`${id}-types`, "Type", "Types", (name) => this.filter("type", name));
+    this.treeButton = make("button", { type: "button", class: "iotnb-button", "aria-pressed": "false", text: "Tree", hidden: true, title: "Show devices below their parents", onclick: () => this.toggleTree() });
+    this.unfold = make("button", { type: "button", class: "iotnb-button", text: "Unfold all", hidden: true, onclick: () => this.unfoldAll() });
     this.head = make("div", { role: "row", "aria-rowindex": "1", class: "iotnb-row iotnb-head", id: `${id}-head` });
     this.cells = [make("div", { role: "columnheader", class: "iotnb-check", title: "Select all that match" }, make("span", { class: "iotnb-unseen", text: "Selected" }))];
     this.cells[0].addEventListener("click", () => this.selectAll());
@@ -60,11 +47,11 @@ class Grid {
       this.cells.push(cell);
     });
     this.cells[0].id = `${id}-h0`;
-    this.head.append(...this.cells);
+    this.head.append(...this.cells, make("div", { role: "columnheader", class: "iotnb-info" }, make("span", { class: "iotnb-unseen", text: "Details" })));
     this.canvas = make("div", { role: "rowgroup", class: "iotnb-canvas" });
     this.grid = make("div", {
       role: "grid", tabindex: "0", class: "iotnb-scroll", "aria-label": this.model.get("label"), "aria-multiselectable": "true",
-      "aria-colcount": String(this.columns.length + 1), "data-iotnb-keys": "a", "aria-describedby": `${id}-keys`,
+      "aria-colcount": String(this.columns.length + 2), "data-iotnb-keys": "a", "aria-describedby": `${id}-keys`,
       onkeydown: (event) => this.key(event), onscroll: () => this.draw(),
     }, make("div", { role: "rowgroup", class: "iotnb-head-group" }, this.head), this.canvas);
     this.canvas.addEventListener("click", (event) => this.click(event));
@@ -75,16 +62,20 @@ class Grid {
     this.all = button("Select all", () => this.selectAll());
     this.clear = button("Clear", () => this.tell({ kind: "clear" }));
     this.only = button("Only selected", () => this.toggleOnly(), { "aria-pressed": "false" });
-    this.copy = button("Copy ids", () => this.tell({ kind: "ids" }));
+    this.copies = {
+      ids: button("Copy ids", () => this.tell({ kind: "ids" })),
+      code: button("Copy code", () => this.tell({ kind: "code" }), { title: "The same selection as lines of Python" }),
+    };
+    this.inspector = new Inspector(() => this.closeDetails());
     this.refresh = button("Refresh", () => this.tell({ kind: "refresh" }));
     this.cancel = button("Cancel", () => this.tell({ kind: "cancel" }));
     this.age = make("span", { class: "iotnb-note" });
     const keys = make("div", { id: `${id}-keys`, class: "iotnb-note iotnb-keys", text:
-      "Keys: Space selects, Shift extends, Ctrl+A takes all that match, / searches, Up from the first row sorts." });
+      "Keys: Space selects, Shift extends, Ctrl+A takes all that match, I shows details, / searches, Up from the first row sorts." });
     el.append(
-      make("div", { class: "iotnb-bar" }, this.search, filter, this.chips),
-      make("div", { class: "iotnb-frame" }, this.grid, this.notice),
-      make("div", { class: "iotnb-bar iotnb-foot" }, this.count, this.matching, this.all, this.clear, this.only, this.copy,
+      make("div", { class: "iotnb-bar" }, this.search, this.types.node, this.chips, make("span", { class: "iotnb-gap" }, this.unfold, this.treeButton)),
+      make("div", { class: "iotnb-split" }, make("div", { class: "iotnb-frame" }, this.grid, this.notice), this.inspector.node),
+      make("div", { class: "iotnb-bar iotnb-foot" }, this.count, this.matching, this.all, this.clear, this.only, this.copies.ids, this.copies.code,
         make("span", { class: "iotnb-gap" }, this.age, this.refresh, this.cancel)),
       keys,
     );
@@ -104,11 +95,22 @@ class Grid {
     this.observer.disconnect();
     clearInterval(this.ticker);
     clearTimeout(this.timer);
+    clearTimeout(this.later);
     this.release();
   }
 
   tell(content) {
-    this.model.send({ view: this.id, query: this.query, sort: this.sort, ...content });
+    const tree = this.tree && { every: this.tree.every, opened: [...this.tree.opened], shut: [...this.tree.shut] };
+    this.model.send({ view: this.id, query: this.query, sort: this.sort, tree, ...content });
+  }
+
+  // After a key stroke: when the keys rest, and not before the last question is answered, so none pile up.
+  soon(wait = DEBOUNCE) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (this.fresh && performance.now() - this.sent < PATIENCE) this.soon(10);
+      else this.ask();
+    }, wait);
   }
 
   // A new question to the kernel: answers to older ones are dropped by their number.
@@ -130,11 +132,14 @@ class Grid {
     if (message.kind === "state") return this.setState(message);
     if (message.kind === "changed") return this.ask(true);
     if (message.view !== this.id) return undefined;
-    if (message.kind === "ids") return this.toClipboard(message.text);
+    if (message.kind === "copy") return this.toClipboard(this.copies[message.what], message.text);
+    if (message.kind === "details" || message.kind === "document") return this.inspector.receive(message);
     if (message.kind !== "rows" || message.seq !== this.seq) return undefined;
-    if (this.fresh) { this.rows.clear(); this.fresh = false; }
+    if (this.fresh) { this.rows.clear(); this.lines.clear(); this.fresh = false; }
     message.rows.forEach((row, i) => this.rows.set(message.start + i, row));
+    (message.lines || []).forEach((line, i) => this.lines.set(message.start + i, line));
     this.total = message.total;
+    this.matches = message.matching;
     this.selected = message.selected;
     if (message.facets) this.drawFacets(message.facets);
     if (message.state) this.setState(message.state);
@@ -155,6 +160,8 @@ class Grid {
     this.drawAge();
     this.drawNotice();
     this.cancel.hidden = state.state !== "loading";
+    this.treeButton.hidden = !state.tree && !this.tree;
+    this.unfold.hidden = !this.tree;
     this.refresh.hidden = !state.refresh || state.state === "loading";
   }
 
@@ -165,8 +172,10 @@ class Grid {
     if (this.slots && this.slots.length === wanted) return;
     this.slots = Array.from({ length: wanted }, () => {
       const cells = this.columns.map((column) => make("div", { role: "gridcell", "data-kind": column.kind }));
+      cells[0].classList.add("iotnb-first");
       const check = make("div", { role: "gridcell", class: "iotnb-check" });
-      const row = make("div", { role: "row", class: "iotnb-row", hidden: true }, check, ...cells);
+      const info = make("div", { role: "gridcell", class: "iotnb-info", title: "Details (I)" });
+      const row = make("div", { role: "row", class: "iotnb-row", hidden: true }, check, ...cells, info);
       [...row.children].forEach((cell, i) => cell.setAttribute("aria-colindex", String(i + 1)));
       this.hide(row);
       return row;
@@ -177,16 +186,16 @@ class Grid {
 
   // Columns that do not fit are left out, the last ones first.
   fit() {
-    let room = (this.grid.clientWidth || Infinity) - 32, n = 0;
+    let room = (this.grid.clientWidth || Infinity) - CHECK - INFO, n = 0;
     for (const column of this.columns) { room -= column.min; if (room < 0 && n > 1) break; n += 1; }
     if (n === this.fitting) return;
     this.fitting = n;
-    this.grid.style.setProperty("--iotnb-columns", ["32px", ...this.columns.slice(0, n).map((column) => column.width)].join(" "));
+    this.grid.style.setProperty("--iotnb-columns", [`${CHECK}px`, ...this.columns.slice(0, n).map((column) => column.width), `${INFO}px`].join(" "));
     this.hide(this.head);
     if (this.slots) this.slots.forEach((row) => this.hide(row));
   }
 
-  hide(row) { [...row.children].forEach((cell, i) => { cell.hidden = i > this.fitting; }); }
+  hide(row) { [...row.children].forEach((cell, i, all) => { cell.hidden = i > this.fitting && i < all.length - 1; }); }
 
   height() { return Math.min(this.total * H, TALLEST); }
 
@@ -225,11 +234,23 @@ class Grid {
     node.style.transform = `translateY(${i * H + shift}px)`;
     node.setAttribute("aria-selected", String(Boolean(row && row[1])));
     node.classList.toggle("iotnb-empty", !row);
+    this.drawLine(node, row ? this.lines.get(i) : null);
     this.columns.forEach((column, c) => {
       const cell = node.children[c + 1], text = row ? row[c + 2] : "";
-      if (cell.textContent !== text) { cell.textContent = text; cell.title = text; }
+      if (cell.title !== text) { cell.textContent = text; cell.title = text; }
       if (column.kind === "status") cell.dataset.status = text;
     });
+  }
+
+  // The place of a row in the tree: indented, with a mark that folds and unfolds what is below it.
+  drawLine(node, line) {
+    const [depth, children, opened, match] = line || [0, 0, 0, 1];
+    node.style.setProperty("--iotnb-depth", String(Math.min(depth, 12)));
+    node.classList.toggle("iotnb-above", Boolean(line) && !match);
+    const set = (name, value) => { if (value === null) node.removeAttribute(name); else node.setAttribute(name, value); };
+    set("aria-level", line ? String(depth + 1) : null);
+    set("aria-expanded", children ? String(Boolean(opened)) : null);
+    node.children[1].dataset.below = children && !opened ? number(children) : "";
   }
 
   drawActive() {
@@ -258,7 +279,6 @@ class Grid {
   }
 
   drawFacets(facets) {
-    this.facets = facets;
     const pressed = new Set(this.query.status);
     const old = new Map([...this.chips.children].map((node) => [node.dataset.name, node]));
     const chips = (facets.status || []).map(([name, n]) => {
@@ -270,36 +290,18 @@ class Grid {
       return chip;
     });
     if (chips.length !== old.size || chips.some((chip, i) => this.chips.children[i] !== chip)) this.chips.replaceChildren(...chips);
-    const types = facets.type || [];
-    this.typeButton.parentElement.hidden = types.length < 2 && !this.query.type.length;
-    const chosen = this.query.type;
-    this.typeButton.textContent = chosen.length === 0 ? "Type: all" : chosen.length === 1 ? `Type: ${chosen[0] || "none"}` : `Type: ${chosen.length} of ${types.length}`;
-    if (!this.types.hidden) this.drawTypes();
-  }
-
-  drawTypes() {
-    const focused = this.types.contains(document.activeElement) ? document.activeElement.dataset.name : null;
-    this.types.replaceChildren(...(this.facets.type || []).slice(0, 200).map(([name, n]) => {
-      const box = make("input", { type: "checkbox", "data-name": name, onchange: () => this.filter("type", name) });
-      box.checked = this.query.type.includes(name);
-      return make("label", {}, box, make("span", { text: name || "none" }), make("span", { class: "iotnb-note", text: number(n) }));
-    }));
-    if (focused !== null) [...this.types.querySelectorAll("input")].find((box) => box.dataset.name === focused)?.focus();
-  }
-
-  openTypes(open) {
-    this.types.hidden = !open;
-    this.typeButton.setAttribute("aria-expanded", String(open));
-    if (open) { this.drawTypes(); this.types.querySelector("input")?.focus(); }
+    this.types.draw(facets.type || [], this.query.type);
   }
 
   drawFoot() {
     const n = this.selected || 0, words = `${number(n)} selected`;
     if (this.count.textContent !== words) this.count.textContent = words;
-    this.matching.textContent = this.total === this.state.rows ? `of ${number(this.total)}` : `${number(this.total)} of ${number(this.state.rows || 0)} match`;
-    this.all.textContent = `Select all ${number(this.total)}`;
-    this.all.disabled = !this.total;
-    this.clear.disabled = this.copy.disabled = !n;
+    const matches = this.matches || 0, rows = this.state.rows || 0;
+    const narrowed = this.query.text || this.query.type.length || this.query.status.length || this.query.only;
+    this.matching.textContent = narrowed && matches !== rows ? `${number(matches)} of ${number(rows)} match` : `of ${number(rows)}`;
+    this.all.textContent = narrowed || !this.tree ? `Select all ${number(matches)}` : `Select all ${number(rows)}`;
+    this.all.disabled = !matches && !rows;
+    this.clear.disabled = this.copies.ids.disabled = this.copies.code.disabled = !n;
     this.only.disabled = !n && !this.query.only;
     this.only.setAttribute("aria-pressed", String(this.query.only));
   }
@@ -341,6 +343,80 @@ class Grid {
     this.ask();
   }
 
+  // ---- the tree
+
+  toggleTree() {
+    this.tree = this.tree ? null : { every: false, opened: new Set(), shut: new Set() };
+    this.treeButton.setAttribute("aria-pressed", String(Boolean(this.tree)));
+    this.unfold.hidden = !this.tree;
+    this.unfold.textContent = "Unfold all";
+    this.grid.setAttribute("role", this.tree ? "treegrid" : "grid");
+    this.el.classList.toggle("iotnb-treed", Boolean(this.tree));
+    this.ask();
+  }
+
+  unfoldAll() {
+    this.tree = { every: !this.tree.every, opened: new Set(), shut: new Set() };
+    this.unfold.textContent = this.tree.every ? "Fold all" : "Unfold all";
+    this.ask(true);
+  }
+
+  // Folds or unfolds a row; returns whether it has anything below it.
+  fold(i, open) {
+    const row = this.rows.get(i), line = this.lines.get(i);
+    if (!this.tree || !row || !line || !line[1]) return false;
+    const [add, drop] = open ? [this.tree.opened, this.tree.shut] : [this.tree.shut, this.tree.opened];
+    add.add(row[0]);
+    drop.delete(row[0]);
+    this.ask(true);
+    return true;
+  }
+
+  // Whether a click hits the mark before a name, which is drawn by the style sheet.
+  onTwist(event) {
+    const cell = this.tree && event.target.closest(".iotnb-first");
+    if (!cell) return false;
+    const left = cell.getBoundingClientRect().left + parseFloat(getComputedStyle(cell).paddingLeft);
+    return event.clientX >= left && event.clientX < left + 24;
+  }
+
+  // Right unfolds or goes to the first child, Left folds or goes to the parent.
+  across(key) {
+    const line = this.lines.get(this.current);
+    if (!this.tree || !line) return;
+    if (key === "ArrowRight") {
+      if (line[1] && !line[2]) this.fold(this.current, true);
+      else if (line[1]) this.move(this.current + 1);
+    } else if (line[1] && line[2]) this.fold(this.current, false);
+    else {
+      let i = this.current - 1;
+      while (i >= 0 && this.lines.has(i) && this.lines.get(i)[0] >= line[0]) i -= 1;
+      if (line[0] && this.lines.has(i)) this.move(i);
+    }
+  }
+
+  // ---- details
+
+  openDetails(i) {
+    const row = this.rows.get(i);
+    if (!row) return;
+    this.inspector.expect(row[0]);
+    this.tell({ kind: "details", device: row[0] });
+  }
+
+  // Open details follow the active row when it rests.
+  follow() {
+    if (this.inspector.node.hidden) return;
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.openDetails(this.current), 150);
+  }
+
+  closeDetails() {
+    clearTimeout(this.later);
+    this.inspector.node.hidden = true;
+    this.grid.focus({ preventScroll: true });
+  }
+
   toggleOnly() { this.query = { ...this.query, only: !this.query.only }; this.ask(); }
 
   sortBy(i) {
@@ -379,6 +455,9 @@ class Grid {
     if (!node) return;
     const i = Number(node.dataset.i);
     this.current = i;
+    if (this.onTwist(event) && this.fold(i, !this.lines.get(i)?.[2])) { this.drawActive(); return; }
+    if (event.target.closest(".iotnb-info")) { this.drawActive(); this.openDetails(i); return; }
+    this.follow();
     if (event.shiftKey) { window.getSelection()?.removeAllRanges(); this.range(i); } else this.toggle(i);
     this.drawActive();
   }
@@ -392,6 +471,7 @@ class Grid {
       this.grid.scrollTop = drawn < real ? target * (drawn - seen) / (real - seen) : target;
     }
     this.draw();
+    this.follow();
   }
 
   key(event) {
@@ -413,8 +493,14 @@ class Grid {
       event.preventDefault();
       if (event.shiftKey) this.range(this.current);
       else this.toggle(this.current);
-    } else if (key === "/") { event.preventDefault(); this.search.focus(); this.search.select(); }
-    else if (key === "Escape") { event.preventDefault(); if (this.search.value) { this.search.value = ""; this.ask(); } }
+    } else if (key === "ArrowRight" || key === "ArrowLeft") { event.preventDefault(); this.across(key); }
+    else if (key.toLowerCase() === "i") { event.preventDefault(); this.openDetails(this.current); }
+    else if (key === "/") { event.preventDefault(); this.search.focus(); this.search.select(); }
+    else if (key === "Escape") {
+      event.preventDefault();
+      if (!this.inspector.node.hidden) this.closeDetails();
+      else if (this.search.value) { this.search.value = ""; this.ask(); }
+    }
   }
 
   headerKey(key) {
@@ -433,12 +519,13 @@ class Grid {
     else if (event.key === "Escape" && this.search.value) { event.preventDefault(); this.search.value = ""; this.ask(); }
   }
 
-  typesKey(event) {
-    if (event.key === "Escape" && !this.types.hidden) { event.preventDefault(); this.openTypes(false); this.typeButton.focus(); }
-  }
-
-  toClipboard(text) {
-    const done = (words) => { this.copy.textContent = words; setTimeout(() => { this.copy.textContent = "Copy ids"; }, 2000); };
+  toClipboard(button, text) {
+    const done = (words) => {
+      const before = button.dataset.name || button.textContent;
+      button.dataset.name = before;
+      button.textContent = words;
+      setTimeout(() => { button.textContent = before; }, 2000);
+    };
     if (!navigator.clipboard) return done("No clipboard here");
     return navigator.clipboard.writeText(text).then(() => done("Copied"), () => done("Not allowed"));
   }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import re
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,23 @@ _rounds = itertools.count(1)
 
 def _source(*names: str) -> str:
     """The text of leaf files without indentation and comment lines: every saved notebook carries it."""
-    text = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in names)
+    text = "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in names)
     return re.sub(r"\n\s+", "\n", re.sub(r"(?m)^\s*//.*$", "", text)).strip()
+
+
+def _packed(*names: str, library: str = "") -> str:
+    """Leaf files compressed, behind a library if there is one: saved notebooks carry a copy of each leaf."""
+    packed = base64.b64encode(zlib.compress(f"{library}\n{_source(*names)}".encode(), 9)).decode()
+    return f'{_source("packed.js")}\nexport default await unpacked("{packed}");'
+
+
+def _plotting(*names: str) -> str:
+    """Leaf files behind the vendored uPlot, compressed, with its notice in clear."""
+    folder = Path(__file__).with_name("uplot")
+    version = (folder / "VERSION").read_text("utf-8").strip()
+    notice = f"/* with uPlot {version}, (c) 2022 Leon Sorokin, MIT licence */"
+    library = (folder / "uPlot.iife.min.js").read_text("utf-8")
+    return f"{notice}\n{_packed(*names, library=library)}"
 
 
 class KeyGuard(anywidget.AnyWidget):
@@ -56,6 +73,12 @@ class FormGuard(KeyGuard):
     _css = _source("panel.css") + _source("form.css")
 
 
+class DeskGuard(KeyGuard):
+    """The KeyGuard of the workbench: it carries the style sheet of its tabs too."""
+
+    _css = _source("panel.css") + _source("desk.css")
+
+
 class StatusLine(anywidget.AnyWidget):
     """The panel's state in words: a chip, a sentence that screen readers announce, and a note beside it."""
 
@@ -66,13 +89,59 @@ class StatusLine(anywidget.AnyWidget):
     note = traitlets.Unicode("").tag(sync=True)
 
 
+class ChoiceLeaf(anywidget.AnyWidget):
+    """The page side of a list of many words, such as scopes; the words travel as messages."""
+
+    _esm = _packed("base.js", "guard.js", "choices.js")
+    _css = _source("choices.css")
+    label = traitlets.Unicode("Words").tag(sync=True)
+    hint = traitlets.Unicode("").tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
+    report = traitlets.Bool(False).tag(sync=True)
+
+
 class GridLeaf(anywidget.AnyWidget):
     """The device grid's page side; rows travel as messages, only the column names are synced."""
 
-    _esm = _source("base.js", "guard.js", "grid.js")
-    _css = _source("grid.css")
+    _esm = _packed("base.js", "words.js", "guard.js", "menu.js", "inspector.js", "grid.js")
+    _css = _source("grid.css", "inspector.css")
     columns: traitlets.List[Any] = traitlets.List().tag(sync=True)
     label = traitlets.Unicode("Devices").tag(sync=True)
+
+
+class TimelineLeaf(anywidget.AnyWidget):
+    """The page side of the operation timeline; operations, documents and figures travel as messages."""
+
+    _esm = _source(
+        "base.js", "words.js", "guard.js", "menu.js", "print.js", "timeline_marks.js", "timeline_lanes.js",
+        "timeline_table.js", "timeline.js",
+    )  # fmt: skip
+    _css = _source("grid.css", "timeline.css")
+    label = traitlets.Unicode("Operations").tag(sync=True)
+
+
+class PlotLeaf(anywidget.AnyWidget):
+    """The page side of a plot on its own; the points of each window travel as messages."""
+
+    _esm = _plotting("base.js", "words.js", "guard.js", "plot.js", "plotleaf.js")
+    _css = _source("panel.css", "uplot/uPlot.min.css", "plot.css")
+
+
+class ExplorerLeaf(anywidget.AnyWidget):
+    """The page side of the measurement explorer: tree of series, tabs, plot; their content is messages."""
+
+    _esm = _plotting(
+        "base.js", "words.js", "guard.js", "print.js", "plot.js", "plottree.js", "plotsheets.js",
+        "plotexplorer.js",
+    )  # fmt: skip
+    _css = _source("uplot/uPlot.min.css", "plot.css", "plotexplorer.css")
+
+
+class LiveLeaf(anywidget.AnyWidget):
+    """The page side of the live view: numbers, moving plot, alarms and operations; all come as messages."""
+
+    _esm = _plotting("base.js", "words.js", "guard.js", "plot.js", "live.js")
+    _css = _source("uplot/uPlot.min.css", "plot.css", "live.css")
 
 
 class SecretField(anywidget.AnyWidget):
