@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import distributed
 import pandas as pd
@@ -241,10 +243,23 @@ def test_no_secret_in_graph_logs_events_or_dashboard(started, dask, client, unti
         repr(dask.get_scheduler_logs()),
         repr(dask.run_on_scheduler(_events)),
         repr(dask.run(_plugins)),
+        *map(
+            _page,
+            ("/info/main/workers.html", "/info/main/logs.html", "/info/main/exceptions.html", "/metrics"),
+            [dask] * 4,
+        ),
     ]
     assert "iotnb-measurements" in shown[1] or "iotnb-measurements" in shown[0]
     for text in shown:
         assert not [word for word in words if word in text]
+
+
+def _page(path: str, dask: Any) -> str:
+    """A page of the dashboard's server, as somebody on this machine can read it."""
+    base = urlsplit(dask.cluster.scheduler.address)
+    port = dask.cluster.scheduler.http_server.port
+    with urlopen(f"http://{base.hostname}:{port}{path}", timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 def _loud() -> None:
