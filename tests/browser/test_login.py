@@ -200,11 +200,7 @@ def test_a_click_during_a_blocking_cell_is_served_when_it_can_be(
     book.says("admin on 127.0.0.1", timeout=10_000)
 
 
-def test_awaiting_the_panel_gives_the_client(
-    open_notebook: Open, account: dict[str, str], kernel: str
-) -> None:
-    if kernel != "trial0":
-        return  # ipykernel 6 refuses to wait; tests/widgets has that
+def test_awaiting_the_panel_gives_the_client(open_notebook: Open, account: dict[str, str]) -> None:
     book = open_notebook(
         f"{IMPORTS}\npanel = iotnb.login('cumulocity')\npanel", "client = await panel\nclient.user"
     )

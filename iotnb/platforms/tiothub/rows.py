@@ -8,7 +8,7 @@ A device document is what `client` joins: `node` (`m2m:nod`), `labels`, `info` (
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -199,14 +199,6 @@ def subscribed_device(path: str | None) -> str | None:
 def alarm(document: Mapping[str, Any]) -> Row:  # noqa: ARG001  # there is no such document
     """Raises Unsupported: the platform has no alarms."""
     raise Unsupported("T IoT Hub has no alarms")
-
-
-def commands_in(entry: Mapping[str, Any]) -> Iterator[str]:
-    """The device names that a provisioning request speaks of."""
-    for each in entry.get("reqLt") or []:
-        name = _text(_mapping(each).get("noRNe"))
-        if name:
-            yield name
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

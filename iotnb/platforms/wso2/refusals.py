@@ -19,7 +19,6 @@ from iotnb.platforms.wso2 import scopes
 from iotnb.secret import Secret, scrub
 
 NO_CREDENTIALS, NO_SCOPE = 900902, 900910
-ENDED: Final = frozenset({900901, 900903, 900904})  # codes that a new token helps against
 SECURITY: Final = range(900900, 901000)
 THROTTLED: Final = range(900800, 900900)
 

@@ -12,8 +12,6 @@ from iotnb.platforms.wso2.api.chapter import Chapter, Document, Documents, Page,
 
 GEO_LIMIT: Final = 100  # rows of a geo answer; there is no paging
 STATUSES: Final = ("NEW", "CHECKED")
-ALERTS: Final = ("Within", "Exit", "Stationery", "Traffic", "Speed", "Proximity")
-"""Kinds of geo alerts, as the server spells them."""
 
 
 class Notifications(Chapter):
